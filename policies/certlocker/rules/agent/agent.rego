@@ -1,0 +1,28 @@
+# METADATA
+# title: Only an active agent is served
+# description: Suspension and revocation are checked before policy as well; here they hold for simulation and in depth.
+package certlocker.rules.agent
+
+import data.certlocker.lib.reason
+
+# METADATA
+# title: Access denied. The agent is suspended
+# custom:
+#   code: AGENT_SUSPENDED
+#   severity: high
+#   remedy: An operator resumes the agent once the cause of the suspension is understood.
+deny contains reason.of(rego.metadata.chain(), {}) if {
+	input.principal.kind == "agent"
+	input.principal.status == "suspended"
+}
+
+# METADATA
+# title: Access denied. The agent is revoked
+# custom:
+#   code: AGENT_REVOKED
+#   severity: high
+#   remedy: A revoked agent never comes back. Create a new one.
+deny contains reason.of(rego.metadata.chain(), {}) if {
+	input.principal.kind == "agent"
+	input.principal.status == "revoked"
+}

@@ -1,0 +1,48 @@
+# METADATA
+# title: A caller and a resource share a group
+# description: >
+#   Environments are groups. Nothing is reachable across them, whatever the prompt says. A private secret is
+#   reachable by its owner's agents only, and, when it has groups, only inside them.
+package certlocker.rules.group
+
+import data.certlocker.lib.caller
+import data.certlocker.lib.reason
+
+# METADATA
+# title: Access denied. Token is scoped to groups [{principal}], {type} is in [{resource}]
+# custom:
+#   code: GROUP_MISMATCH
+#   severity: high
+#   remedy: Give the agent and its token a group of the resource, or ask for an elevation.
+deny contains reason.of(rego.metadata.chain(), details) if {
+	input.principal.kind == "agent"
+	input.resource.type != ""
+	_present
+	not caller.resource_hidden
+	not _private_without_groups
+	count(caller.shared_groups) == 0
+	details := {
+		"principal": sort(caller.groups),
+		"resource": sort(caller.resource_groups),
+		"type": input.resource.type,
+	}
+}
+
+# METADATA
+# title: Access denied. The private secret belongs to another owner
+# custom:
+#   code: PRIVATE_OWNER_MISMATCH
+#   severity: high
+#   visibility: operator
+#   remedy: A private secret is for its owner's agents. Make it a shared secret of a group if others need it.
+deny contains reason.of(rego.metadata.chain(), {}) if caller.resource_hidden
+
+# What is still to be created (a new certificate) has groups but no name yet.
+_present if input.resource.exists
+
+_present if input.resource.name == ""
+
+_private_without_groups if {
+	input.resource.kind == "private"
+	count(input.resource.groups) == 0
+}

@@ -1,0 +1,170 @@
+# METADATA
+# title: What a person may do is a matter of role and groups
+# description: >
+#   Role by action. An admin may do everything and has every group. An operator and an approver read what shares a
+#   group with them; an operator creates and changes only where every group of the resource is theirs. An auditor
+#   reads across groups, because an audit that ends at a group is none. Lists and what has no group are bound by role
+#   alone. Service accounts hold a role too, but never decide an approval and never see a value.
+package certlocker.rules.people
+
+import data.certlocker.lib.caller
+import data.certlocker.lib.reason
+
+# METADATA
+# title: Access denied. Role {role} does not permit {action}
+# custom:
+#   code: ROLE_NOT_PERMITTED
+#   severity: medium
+#   remedy: Ask a person whose role permits this, or an admin to change the role.
+deny contains reason.of(rego.metadata.chain(), details) if {
+	_is_person_or_service
+	not _role_permits
+	details := {"role": _role_name, "action": input.call.action}
+}
+
+# METADATA
+# title: Access denied. Your groups are [{principal}], the {type} is in [{resource}]
+# custom:
+#   code: GROUP_NOT_HELD
+#   severity: high
+#   remedy: Ask a person who has the groups, or an admin to give them to you.
+deny contains reason.of(rego.metadata.chain(), details) if {
+	_is_person_or_service
+	_bound_to_groups
+	count(input.resource.groups) > 0
+	not _groups_suffice
+	details := {
+		"principal": sort(caller.groups),
+		"resource": sort(caller.resource_groups),
+		"type": input.resource.type,
+	}
+}
+
+# METADATA
+# title: Access denied. The private secret belongs to another person
+# custom:
+#   code: PRIVATE_NOT_OWN
+#   severity: high
+#   remedy: Ask its owner. Among people only the owner, an admin and, for its description, an auditor come near it.
+deny contains reason.of(rego.metadata.chain(), {}) if {
+	_is_person_or_service
+	_bound_to_groups
+	input.resource.kind == "private"
+	input.resource.owner != input.principal.id
+}
+
+# METADATA
+# title: Role {role} permits {action}
+# custom:
+#   code: ROLE_PERMITTED
+#   severity: low
+#   visibility: operator
+allow contains reason.of(rego.metadata.chain(), {"role": input.principal.role, "action": input.call.action}) if {
+	_is_person_or_service
+	_role_permits
+}
+
+_is_person_or_service if input.principal.kind in {"person", "service"}
+
+_role_name := input.principal.role if input.principal.role != ""
+
+_role_name := "(none)" if input.principal.role == ""
+
+_role_permits if {
+	not input.principal.status in {"suspended", "revoked"}
+	_in_table
+	not _for_people_only
+}
+
+_for_people_only if {
+	input.principal.kind != "person"
+	input.call.action in {"approval.approve", "approval.deny", "secret.reveal"}
+}
+
+_in_table if input.principal.role == "admin"
+
+_in_table if input.call.action in _reads[input.principal.role]
+
+_in_table if input.call.action in _changes[input.principal.role]
+
+_in_table if {
+	input.call.action in _own[input.principal.role]
+	input.resource.owner == input.principal.id
+}
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+_registry_reads := {
+	"agent.list",
+	"agent.read",
+	"approval.list",
+	"approval.read",
+	"elevation.list",
+	"group.list",
+	"group.read",
+	"host.list",
+	"host.read",
+	"person.list",
+	"person.read",
+	"secret.list",
+	"secret.list_versions",
+	"secret.read_metadata",
+	"session.list",
+	"token.list",
+	"token.read",
+}
+
+_reads := {
+	"operator": (_registry_reads | {"access.read"}),
+	"approver": _registry_reads,
+	"auditor": (_registry_reads | {
+		"access.read",
+		"api_key.list",
+		"audit.export",
+		"audit.read",
+		"audit.verify",
+		"policy.read",
+	}),
+	"policy_author": {
+		"audit.read",
+		"policy.evaluate",
+		"policy.push",
+		"policy.read",
+		"policy.replay",
+	},
+}
+
+_changes := {
+	"operator": {
+		"agent.create",
+		"agent.resume",
+		"agent.revoke",
+		"agent.suspend",
+		"agent.update",
+		"elevation.create",
+		"elevation.revoke",
+		"host.create",
+		"host.update",
+		"secret.create",
+		"secret.delete",
+		"secret.restore",
+		"secret.reveal",
+		"secret.update",
+		"session.end",
+		"token.create",
+		"token.revoke",
+	},
+	"approver": {"approval.approve", "approval.deny"},
+}
+
+# Only where the person is the owner of what is named.
+_own := {"operator": {"api_key.create", "api_key.list", "api_key.revoke"}}
+
+_bound_to_groups if input.principal.role in {"operator", "approver"}
+
+_groups_suffice if {
+	not input.call.action in _changes.operator
+	count(caller.shared_groups) > 0
+}
+
+_groups_suffice if count(caller.resource_groups - caller.groups) == 0

@@ -1,0 +1,51 @@
+# METADATA
+# title: A token counts only while it is valid, from where it may be used, and once when it is for single use
+# description: The same is checked before policy; here it holds for simulation and in depth.
+package certlocker.rules.token
+
+import data.certlocker.lib.reason
+
+# METADATA
+# title: Access denied. The token has expired
+# custom:
+#   code: TOKEN_EXPIRED
+#   severity: medium
+#   remedy: Issue a new token for the agent, or turn on automatic rotation.
+deny contains reason.of(rego.metadata.chain(), {}) if {
+	input.token.id != ""
+	input.token.expiresUnixMs <= input.call.time.unixMs
+}
+
+# METADATA
+# title: Access denied. The token may not be used from this address
+# custom:
+#   code: CIDR_MISMATCH
+#   severity: high
+#   remedy: Call from a network of the token's CIDR list, or issue a token for this network.
+deny contains reason.of(rego.metadata.chain(), {}) if {
+	count(input.token.cidrs) > 0
+	not input.token.cidrMatched
+}
+
+# METADATA
+# title: Access denied. The single-use token is spent
+# custom:
+#   code: TOKEN_SPENT
+#   severity: medium
+#   remedy: Issue another single-use token. A token for single use is bound to the first call that was allowed.
+deny contains reason.of(rego.metadata.chain(), {}) if {
+	input.token.singleUse
+	input.token.spent
+	input.call.action in _spending
+}
+
+# Actions that bind a single-use token; every other one stays free.
+_spending := {
+	"secret.read",
+	"secret.use",
+	"certificate.read",
+	"certificate.read_key",
+	"certificate.request",
+	"ssh.request",
+	"probe.create",
+}

@@ -1,0 +1,10 @@
+/** The embedded database cannot be had. The message says what stands in the way and what the operator can do about it. */
+export class EmbeddedClusterError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'EmbeddedClusterError'
+  }
+}
+
+/** What an operator who cannot repair the embedded database can always do. */
+export const useExternalDatabase = 'or set database.url to a PostgreSQL server of your own'

@@ -1,0 +1,17 @@
+import type { Knex } from 'knex'
+import * as registry from './0001-registry.ts'
+import * as auditLog from './0002-audit-log.ts'
+import * as installation from './0003-installation.ts'
+
+/** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
+export interface Migration {
+  readonly name: string
+  up(knex: Knex): Promise<void>
+  down(knex: Knex): Promise<void>
+}
+
+export const migrations: readonly Migration[] = [
+  { name: '0001-registry', ...registry },
+  { name: '0002-audit-log', ...auditLog },
+  { name: '0003-installation', ...installation },
+]

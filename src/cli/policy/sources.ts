@@ -1,0 +1,88 @@
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
+import { packageRoot } from './package-root.ts'
+
+/** A file of policy: where it lies, and its name inside the bundle. */
+export interface SourceFile {
+  readonly path: string
+  readonly name: string
+}
+
+/** Everything that one build, check or test run looks at. */
+export interface Sources {
+  readonly shipped: readonly SourceFile[]
+  readonly company: readonly SourceFile[]
+  /** Rego tests, named as inside `policy-tests`. */
+  readonly tests: readonly SourceFile[]
+  readonly fixtures: readonly SourceFile[]
+  readonly vectors: readonly SourceFile[]
+}
+
+/** The name in the bundle of the tunables. A company's file of that name replaces the shipped values member by member. */
+export const configName = 'certlocker/config/data.json'
+
+const shippedPolicies = join(packageRoot, 'policies')
+const shippedTests = join(packageRoot, 'policy-tests')
+
+/**
+ * Finds the shipped rules, and what a company adds: every `.rego` file in the directories, the tunables in
+ * `certlocker/config/data.json`, and tests (`*_test.rego`, `fixtures/*.json`, `vectors/*.json`). Without directories
+ * the tests are the shipped ones.
+ */
+export async function findSources(directories: readonly string[]): Promise<Sources> {
+  const shipped = (await filesIn(shippedPolicies)).filter(({ name }) => name.startsWith('certlocker/'))
+  const given = (await Promise.all(directories.map(filesIn))).flat()
+  const proofs = directories.length === 0 ? await filesIn(shippedTests) : given
+  return {
+    shipped: shipped.filter(isPolicy),
+    company: given.filter(isPolicy).map(({ path, name }) => ({ path, name: name === configName ? name : customName(name) })),
+    tests: proofs.filter(({ name }) => name.endsWith('_test.rego')),
+    fixtures: proofs.filter(({ name }) => /(^|\/)fixtures\/[^/]+\.json$/.test(name)),
+    vectors: proofs.filter(({ name }) => /(^|\/)vectors\/[^/]+\.json$/.test(name)),
+  }
+}
+
+/**
+ * Lays the sources out as a bundle's directory. File paths are compiled into the module, so every build has this layout.
+ * @throws Error when two files have one name
+ */
+export async function stage(sources: Sources, directory: string, manifest: object): Promise<void> {
+  const names = new Set<string>()
+  for (const { path, name } of [...sources.shipped, ...sources.company]) {
+    if (names.has(name) && name !== configName) throw new Error(`${path}: another file is already ${name} in the bundle`)
+    names.add(name)
+    const target = join(directory, name)
+    await mkdir(dirname(target), { recursive: true })
+    if (name !== configName) await cp(path, target)
+  }
+  await writeFile(join(directory, configName), JSON.stringify(await tunables(sources)))
+  await writeFile(join(directory, '.manifest'), JSON.stringify(manifest))
+}
+
+/** The tunables `data.certlocker.config`: the shipped ones, with a company's values in their place. */
+export async function tunables({ shipped, company }: Pick<Sources, 'shipped' | 'company'>): Promise<object> {
+  let merged = {}
+  for (const { path, name } of [...shipped, ...company]) {
+    if (name === configName) merged = { ...merged, ...JSON.parse(await readFile(path, 'utf8')) }
+  }
+  return merged
+}
+
+function isPolicy({ name }: SourceFile): boolean {
+  return name === configName || (name.endsWith('.rego') && !name.endsWith('_test.rego'))
+}
+
+function customName(name: string): string {
+  return name.startsWith('custom/') ? name : `custom/${name}`
+}
+
+/** The files below a directory, in the order of their names, with `/` between the parts. */
+async function filesIn(directory: string): Promise<SourceFile[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => ({ path, name: relative(directory, path).split(sep).join('/') }))
+    .filter(({ name }) => !name.split('/').some((part) => part === 'node_modules' || part.startsWith('.')))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}

@@ -1,0 +1,34 @@
+import type { Knex } from 'knex'
+import type { LogHead } from './audit-log.ts'
+import { type Frontier, isFrontier, rootOf } from './merkle.ts'
+
+interface HeadRow {
+  readonly size: string | number
+  readonly root: Buffer
+  readonly frontier: Buffer[]
+}
+
+/** The size and root that the database gives for the log. */
+export async function readLogHead(db: Knex): Promise<LogHead> {
+  const { size, root } = await headRow(db)
+  return { size: Number(size), root }
+}
+
+/** The frontier that the database gives for the log, or undefined when it does not fit its root. */
+export async function readLogFrontier(db: Knex): Promise<Frontier | undefined> {
+  const row = await headRow(db)
+  return frontierOf(row)
+}
+
+/** The frontier of a stored head, or undefined when it does not fit the root: going on from it would spoil the log. */
+export function frontierOf({ size, root, frontier: peaks }: HeadRow): Frontier | undefined {
+  const frontier = { size: Number(size), peaks }
+  return isFrontier(frontier) && rootOf(frontier).equals(root) ? frontier : undefined
+}
+
+async function headRow(db: Knex): Promise<HeadRow> {
+  const { rows } = await db.raw<{ rows: HeadRow[] }>("SELECT size, root, frontier FROM audit_log WHERE id = 'main'")
+  const [row] = rows
+  if (row === undefined) throw new Error('the database has no audit log')
+  return row
+}

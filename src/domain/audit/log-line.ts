@@ -1,0 +1,39 @@
+import { logLine } from '../../kernel/log-line.ts'
+import type { AuditObserver } from './audit-log.ts'
+import type { AuditEvent } from './event.ts'
+
+/** Writes one line per event after its commit. @param writeLine takes a line without its newline */
+export function auditLines(writeLine: (line: string) => void): AuditObserver {
+  return {
+    appended: (events) => {
+      for (const event of events) writeLine(auditLine(event))
+    },
+    authority: () => {},
+  }
+}
+
+/** The logfmt line of an event: `AI_AGENT_POLICY_DENIED agent=cursor-ops resource=prod-db-password outcome=deny …`. */
+export function auditLine(event: AuditEvent): string {
+  const { actor, agent, client, resource } = event
+  return logLine(event.type, {
+    agent: agent?.name ?? null,
+    resource: resource?.name ?? null,
+    outcome: event.outcome,
+    code: event.code,
+    seq: event.seq,
+    requestId: event.requestId,
+    tool: event.tool,
+    reason: event.reasons[0]?.title ?? null,
+    actor: actor?.name ?? null,
+    actorKind: actor?.kind ?? null,
+    resourceType: resource?.type ?? null,
+    environment: resource?.environment || null,
+    sessionId: event.sessionId,
+    tokenId: event.tokenId,
+    clientIp: client?.ip ?? null,
+    decisionId: event.decisionId,
+    attempt: event.attempt,
+    at: event.at,
+    id: event.id,
+  })
+}

@@ -1,0 +1,37 @@
+import type { Knex } from 'knex'
+import { AgentStore } from './agents/agent-store.ts'
+import { ApprovalStore } from './approvals/approval-store.ts'
+import { GroupStore } from './groups/group-store.ts'
+import { HostStore } from './hosts/host-store.ts'
+import { ApiKeyStore } from './people/api-key-store.ts'
+import { PersonStore } from './people/person-store.ts'
+import { SecretStore } from './secrets/secret-store.ts'
+import { SessionStore } from './sessions/session-store.ts'
+import { TokenStore } from './tokens/token-store.ts'
+
+/** Every noun's SQL, bound to the same connection pool or transaction. */
+export interface Stores {
+  readonly people: PersonStore
+  readonly apiKeys: ApiKeyStore
+  readonly groups: GroupStore
+  readonly agents: AgentStore
+  readonly tokens: TokenStore
+  readonly hosts: HostStore
+  readonly secrets: SecretStore
+  readonly sessions: SessionStore
+  readonly approvals: ApprovalStore
+}
+
+export function bindStores(db: Knex): Stores {
+  return {
+    people: new PersonStore(db),
+    apiKeys: new ApiKeyStore(db),
+    groups: new GroupStore(db),
+    agents: new AgentStore(db),
+    tokens: new TokenStore(db),
+    hosts: new HostStore(db),
+    secrets: new SecretStore(db),
+    sessions: new SessionStore(db),
+    approvals: new ApprovalStore(db),
+  }
+}

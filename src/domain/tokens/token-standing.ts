@@ -1,0 +1,45 @@
+import { inCidrs } from '../../kernel/cidr.ts'
+import { type Scope, scopes } from '../../kernel/vocabulary.ts'
+import type { Agent } from '../agents/agent.ts'
+import type { GroupReach } from '../groups/group-reach.ts'
+import type { Token } from './token.ts'
+
+export type StandingToken = Pick<Token, 'id' | 'agentId' | 'prefix' | 'scopes' | 'groups' | 'cidrs' | 'expiresAt' | 'revokedAt'>
+
+/** What the database says about a token, its agent and the agent's owner at one moment. */
+export interface StandingFacts {
+  readonly token: StandingToken
+  readonly agent: Agent
+  readonly owner: { readonly disabled: boolean; readonly reach: GroupReach }
+}
+
+/** What a token stands for at this moment. Authority is computed at each use, never copied when the token was made. */
+export interface TokenStanding {
+  readonly token: StandingToken
+  readonly agent: Agent
+  readonly ownerDisabled: boolean
+  /** In the order of the vocabulary. */
+  readonly effectiveScopes: readonly Scope[]
+  /** Names, sorted. */
+  readonly effectiveGroups: readonly string[]
+}
+
+/** Effective scopes are the agent's within the token's; effective groups the agent's within the token's and the owner's. */
+export function tokenStanding({ token, agent, owner }: StandingFacts): TokenStanding {
+  return {
+    token,
+    agent,
+    ownerDisabled: owner.disabled,
+    effectiveScopes: scopes.filter((scope) => agent.scopes.includes(scope) && (token.scopes === null || token.scopes.includes(scope))),
+    effectiveGroups: agent.groups.filter((group) => token.groups.includes(group) && reaches(owner.reach, group)).sort(),
+  }
+}
+
+/** Whether the token may be used from that address. A token without networks may be used from everywhere. */
+export function admitsAddress({ cidrs }: Pick<Token, 'cidrs'>, ip: string): boolean {
+  return cidrs.length === 0 || inCidrs(ip, cidrs)
+}
+
+function reaches(reach: GroupReach, group: string): boolean {
+  return reach === 'every' || reach.includes(group)
+}

@@ -1,0 +1,80 @@
+import type { CallHistory } from '../domain/history/call-history.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { newId } from '../kernel/ids.ts'
+import { callDigest, maskSensitive } from '../policy/call-digest.ts'
+import { buildInput } from '../policy/input.ts'
+import type { PolicyInput } from '../policy/input.schema.ts'
+import type { AgentCaller } from './caller.ts'
+import { type Identified, resourceInput } from './identify.ts'
+import type { Tool } from './tool.ts'
+
+export interface QuestionDeps {
+  readonly history: CallHistory
+  readonly clock: Clock
+  readonly timeZone: string
+  /** Under which `x-sensitive` arguments enter input, digest and log. */
+  readonly hmacKey: Buffer
+}
+
+/** Puts an agent's call to the policy: every fact that the gateway itself established, nothing the agent claims. */
+export async function agentQuestion(
+  { history, clock, timeZone, hmacKey }: QuestionDeps,
+  caller: AgentCaller,
+  tool: Pick<Tool, 'name' | 'action' | 'inputSchema'>,
+  args: object,
+  resource: Identified,
+): Promise<PolicyInput> {
+  const { token, agent, ownerDisabled, effectiveScopes, effectiveGroups } = caller.standing
+  const nowMs = clock.now()
+  const described = resourceInput(resource)
+  const masked = maskSensitive({ ...args }, tool.inputSchema, hmacKey)
+  return buildInput({
+    call: {
+      id: newId('dec'),
+      action: tool.action,
+      tool: tool.name,
+      digest: callDigest({
+        agentId: agent.id,
+        tool: tool.name,
+        arguments: masked,
+        resourceId: described?.id ?? '',
+        resourceVersion: described?.version ?? 0,
+      }),
+      attempt: 1,
+      unixMs: nowMs,
+    },
+    timeZone,
+    principal: {
+      kind: 'agent',
+      id: agent.id,
+      name: agent.name,
+      owner: agent.owner,
+      ownerDisabled,
+      riskLevel: agent.riskLevel,
+      status: agent.status,
+      scopes: effectiveScopes,
+      groups: effectiveGroups,
+      role: '',
+    },
+    token: {
+      id: token.id,
+      groups: token.groups,
+      scopes: token.scopes ?? agent.scopes,
+      expiresUnixMs: token.expiresAt.getTime(),
+      cidrs: token.cidrs,
+      // Authentication refuses a token outside its networks before any policy is asked.
+      cidrMatched: true,
+      singleUse: false,
+      spent: false,
+    },
+    session: {
+      id: caller.session.id,
+      ageSeconds: Math.max(0, Math.floor((nowMs - caller.session.startedAtMs) / 1000)),
+      launcher: caller.session.launcher ?? { name: '', verified: false },
+    },
+    history: await history.of(agent.id, nowMs),
+    client: { ip: caller.request.clientIp, ...caller.client },
+    ...(described === undefined ? {} : { resource: described }),
+    arguments: masked,
+  })
+}

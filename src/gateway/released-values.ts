@@ -1,0 +1,51 @@
+import type { Json } from '../kernel/canonical-json.ts'
+import type { Tool } from './tool.ts'
+
+const VALUES_PER_SESSION_MAX = 32
+const SESSIONS_MAX = 1024
+/** Shorter values would blank ordinary words. */
+const VALUE_CHARACTERS_MIN = 8
+
+/**
+ * Remembers, in memory only, the secret values released in each session, and blanks them in text the agent writes
+ * (members marked `x-agent-text`) before the policy input is built. A seat belt against pasting a value into a note or
+ * a reason: best effort, since an agent can always disguise what it has read.
+ */
+export class ReleasedValues {
+  readonly #sessions = new Map<string, string[]>()
+
+  remember(sessionId: string, tool: Pick<Tool, 'action'>, result: { readonly [name: string]: Json }): void {
+    const value = result['value']
+    if (tool.action !== 'secret.read' || typeof value !== 'string' || value.length < VALUE_CHARACTERS_MIN) return
+    const values = this.#sessions.get(sessionId) ?? []
+    this.#sessions.delete(sessionId)
+    if (!values.includes(value)) values.push(value)
+    this.#sessions.set(sessionId, values.slice(-VALUES_PER_SESSION_MAX))
+    const oldest = this.#sessions.keys().next()
+    if (this.#sessions.size > SESSIONS_MAX && oldest.done !== true) this.#sessions.delete(oldest.value)
+  }
+
+  /** The arguments with every known form of a released value blanked in the members the tool marks as agent text. */
+  redact(sessionId: string, tool: Pick<Tool, 'agentTextMembers'>, raw: unknown): unknown {
+    const values = this.#sessions.get(sessionId)
+    if (values === undefined || tool.agentTextMembers.length === 0 || typeof raw !== 'object' || raw === null)
+      return raw
+    const members: [string, unknown][] = Object.entries(raw)
+    return Object.fromEntries(
+      members.map(([name, member]) => [
+        name,
+        typeof member === 'string' && tool.agentTextMembers.includes(name) ? blankValues(member, values) : member,
+      ]),
+    )
+  }
+}
+
+function blankValues(text: string, values: readonly string[]): string {
+  let blanked = text
+  for (const value of values) {
+    for (const form of [value, Buffer.from(value).toString('base64'), encodeURIComponent(value)]) {
+      blanked = blanked.replaceAll(form, '[redacted]')
+    }
+  }
+  return blanked
+}

@@ -1,0 +1,32 @@
+import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
+import type { TokenStanding } from '../domain/tokens/token-standing.ts'
+import type { AgentCaller } from './caller.ts'
+
+export interface StandingDeps {
+  readonly authority: AuthorityWatch
+  readonly standingOf: (tokenId: string) => Promise<TokenStanding | undefined>
+}
+
+/**
+ * Whether a caller's right to call still stands. Each append to the audit log brings the present authority epoch back,
+ * so right after one this notices every revocation that was committed before it, on whichever replica.
+ */
+export async function stillStands({ authority, standingOf }: StandingDeps, caller: AgentCaller): Promise<boolean> {
+  const { standing, epoch } = caller
+  if (standing.token.expiresAt.getTime() <= authority.now()) return false
+  if (authority.epoch() === epoch) return true
+  const present = await standingOf(standing.token.id)
+  return present !== undefined && refusalOf(present, authority.now()) === undefined
+}
+
+export type StandingRefusal = 'TOKEN_REVOKED' | 'TOKEN_EXPIRED' | 'AGENT_SUSPENDED' | 'AGENT_REVOKED' | 'OWNER_DISABLED'
+
+/** Why a token gives no right to call at all, if it gives none. */
+export function refusalOf({ token, agent, ownerDisabled }: TokenStanding, nowMs: number): StandingRefusal | undefined {
+  if (token.revokedAt !== null) return 'TOKEN_REVOKED'
+  if (agent.status === 'revoked') return 'AGENT_REVOKED'
+  if (agent.status === 'suspended') return 'AGENT_SUSPENDED'
+  if (ownerDisabled) return 'OWNER_DISABLED'
+  if (token.expiresAt.getTime() <= nowMs) return 'TOKEN_EXPIRED'
+  return undefined
+}

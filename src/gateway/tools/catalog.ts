@@ -1,0 +1,28 @@
+import type { Scope } from '../../kernel/vocabulary.ts'
+import type { Tool } from '../tool.ts'
+import { getSecret } from './get-secret.ts'
+import { listAllowedHosts } from './list-allowed-hosts.ts'
+import { listAllowedResources } from './list-allowed-resources.ts'
+import { writeAuditEvent } from './write-audit-event.ts'
+
+type Deps = Parameters<typeof getSecret>[0] &
+  Parameters<typeof listAllowedHosts>[0] &
+  Omit<Parameters<typeof listAllowedResources>[0], 'toolsOn'> &
+  Parameters<typeof writeAuditEvent>[0]
+
+/** Every tool, in the order in which agents see them. */
+export function createCatalog(deps: Deps): readonly Tool[] {
+  const secret = getSecret(deps)
+  const hosts = listAllowedHosts(deps)
+  return [
+    listAllowedResources({ ...deps, toolsOn: { secret: [secret], host: [hosts] } }),
+    secret,
+    hosts,
+    writeAuditEvent(deps),
+  ]
+}
+
+/** The tools an agent sees: those for which it effectively holds a scope. Calling another one is a denial, not an error. */
+export function listedTools(catalog: readonly Tool[], held: readonly Scope[]): readonly Tool[] {
+  return catalog.filter((tool) => tool.scopes.some((scope) => held.includes(scope)))
+}

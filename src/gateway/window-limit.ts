@@ -1,0 +1,42 @@
+const KEYS_MAX = 10_000
+
+export interface LimitAnswer {
+  readonly allowed: boolean
+  /** Seconds until the next window; at least 1. */
+  readonly retryAfterSeconds: number
+}
+
+/** At most `calls` per key in each window of `seconds`. Kept in memory by each replica. */
+export class WindowLimit {
+  readonly #calls: number
+  readonly #windowMs: number
+  readonly #windows = new Map<string, { startMs: number; used: number }>()
+
+  constructor({ calls, seconds }: { readonly calls: number; readonly seconds: number }) {
+    this.#calls = calls
+    this.#windowMs = seconds * 1000
+  }
+
+  take(key: string, nowMs: number): LimitAnswer {
+    const window = this.#window(key, nowMs)
+    const retryAfterSeconds = Math.max(1, Math.ceil((window.startMs + this.#windowMs - nowMs) / 1000))
+    if (window.used >= this.#calls) return { allowed: false, retryAfterSeconds }
+    window.used += 1
+    return { allowed: true, retryAfterSeconds }
+  }
+
+  #window(key: string, nowMs: number): { startMs: number; used: number } {
+    const present = this.#windows.get(key)
+    if (present !== undefined && nowMs < present.startMs + this.#windowMs && nowMs >= present.startMs) return present
+    if (this.#windows.size >= KEYS_MAX) this.#dropEnded(nowMs)
+    const fresh = { startMs: nowMs, used: 0 }
+    this.#windows.set(key, fresh)
+    return fresh
+  }
+
+  #dropEnded(nowMs: number): void {
+    for (const [key, { startMs }] of this.#windows) {
+      if (nowMs >= startMs + this.#windowMs) this.#windows.delete(key)
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { ok, type Result } from '../kernel/result.ts'
+import { type BundleProblem, refused, thrownText } from './bundle-problem.ts'
+import { checkDecision } from './decision-check.ts'
+import { buildInput } from './input.ts'
+import { inputBounds } from './input-check.ts'
+import type { PolicyInput } from './input.schema.ts'
+import type { WasmInstance } from './wasm-instance.ts'
+
+/** The longest that one evaluation may take, in milliseconds: it blocks the process and cannot be interrupted. */
+export const evaluationBudgetMs = 50
+
+/**
+ * Asks a candidate what will be asked of it, from nothing known up to the largest lists and arguments, each size twice
+ * the one before, so that a rule of quadratic cost is found out long before its worst.
+ */
+export function selfTest(instance: WasmInstance, monotonicMs: () => number): Result<undefined, BundleProblem> {
+  for (const items of ladder) {
+    for (const [kind, action] of asked) {
+      const input = question(kind, action, items)
+      try {
+        const spentMs = fastest(() => checked(instance, input), monotonicMs)
+        if (spentMs > evaluationBudgetMs) {
+          return refused(
+            'BUNDLE_TOO_SLOW',
+            `${action} with lists of ${items} took ${Math.ceil(spentMs)} ms of ${evaluationBudgetMs} ms`,
+          )
+        }
+      } catch (error) {
+        return refused('BUNDLE_SELF_TEST_FAILED', `${action} with lists of ${items}: ${thrownText(error)}`)
+      }
+    }
+  }
+  return ok(undefined)
+}
+
+const TRIES = 3
+const agentActions = [
+  '',
+  'secret.read',
+  'certificate.read_key',
+  'certificate.request',
+  'resource.list',
+  'ssh.request',
+  'ssh.command',
+  'probe.create',
+  'audit.write',
+]
+const operatorActions = ['agent.create', 'secret.update', 'token.create', 'approval.approve']
+const ladder = [0, 1, 32, 64, 128, 256, 512, 1024]
+const asked = [
+  ...agentActions.map((action) => ['agent', action] as const),
+  ...operatorActions.map((action) => ['person', action] as const),
+]
+
+/** The machine may be busy, so that only a question that is slow every time is slow. */
+function fastest(run: () => void, monotonicMs: () => number): number {
+  let best = Number.POSITIVE_INFINITY
+  for (let attempt = 0; attempt < TRIES && best > evaluationBudgetMs; attempt += 1) {
+    const startMs = monotonicMs()
+    run()
+    best = Math.min(best, monotonicMs() - startMs)
+  }
+  return best
+}
+
+function checked(instance: WasmInstance, input: PolicyInput): void {
+  const decision = checkDecision(instance.evaluate(input), input.call.id)
+  if (!decision.ok) throw new Error(`${decision.error.code}: ${decision.error.problem}`)
+}
+
+function question(kind: 'agent' | 'person', action: string, items: number): PolicyInput {
+  const names = (kind: string) => Array.from({ length: items }, (_, index) => `${kind}${index}`)
+  const call = { id: `dec_self-test-${action}-${items}`, action, tool: '', digest: '', attempt: 1, unixMs: 0 }
+  if (items === 0) return buildInput({ call, timeZone: 'UTC', principal: { kind, id: '', name: '' } })
+  return buildInput({
+    call,
+    timeZone: 'UTC',
+    principal: {
+      kind,
+      id: 'agt_1',
+      role: kind === 'person' ? 'operator' : '',
+      name: 'a',
+      status: 'active',
+      riskLevel: 'high',
+      scopes: names('scope'),
+      groups: names('group'),
+    },
+    token: {
+      groups: names('group'),
+      scopes: names('scope'),
+      cidrs: names('cidr'),
+      cidrMatched: true,
+      expiresUnixMs: 1,
+    },
+    resource: {
+      type: 'secret',
+      name: 'a',
+      exists: true,
+      groups: names('other'),
+      domains: names('domain'),
+      probeTargets: names('target'),
+      environment: 'production',
+      kind: 'shared',
+      disclosure: 'raw',
+    },
+    arguments: { lists: names('argument'), text: 'a'.repeat((TEXT_CHARACTERS_MAX * items) / largest) },
+    derived: {
+      url: { scheme: 'https', host: 'a.example', port: 443, path: '/', ipClass: 'public' },
+      command: { argv0: 'a', argv: names('argument'), hasShellSyntax: true },
+      ttlSeconds: 1,
+      domains: names('asked'),
+    },
+  })
+}
+
+/** With the largest lists, as much as an input may hold. */
+const TEXT_CHARACTERS_MAX = inputBounds.sizeMax / 4
+const largest = Math.max(...ladder)

@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http'
+import { unfitness } from '../../kernel/bounded-text.ts'
+import { type Fault, fault } from '../../kernel/fault.ts'
+import { err, ok, type Result } from '../../kernel/result.ts'
+
+/** 1 MiB. */
+export const bodyBytesMax = 1_048_576
+
+/** As `readJson`; BODY_INVALID also when the body holds a text or nesting beyond the bounds. */
+export async function readJsonBody(req: IncomingMessage): Promise<Result<unknown, Fault>> {
+  const body = await readJson(req)
+  const reason = body.ok ? unfitness(body.value) : undefined
+  return reason === undefined ? body : invalid(`The body is not accepted: ${reason}`)
+}
+
+/**
+ * Reads and parses a JSON body without ever holding more than the bound.
+ * @returns undefined for an empty body; BODY_TOO_LARGE past 1 MiB; BODY_INVALID, without quoting it, when it is not UTF-8 JSON
+ * or is compressed
+ */
+export async function readJson(req: IncomingMessage): Promise<Result<unknown, Fault>> {
+  const encoding = req.headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') return invalid('The body must not be compressed')
+  const bytes = await readBounded(req)
+  if (bytes === undefined)
+    return err(fault('BODY_TOO_LARGE', { message: `The body is larger than ${bodyBytesMax} bytes` }))
+  if (bytes.length === 0) return ok(undefined)
+  if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(req.headers['content-type'] ?? '')) {
+    return invalid('The body must be JSON, sent with Content-Type: application/json')
+  }
+  return parse(bytes)
+}
+
+async function readBounded(req: IncomingMessage): Promise<Buffer | undefined> {
+  if (Number(req.headers['content-length'] ?? 0) > bodyBytesMax) return tooLarge(req)
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of req.iterator({ destroyOnReturn: false })) {
+    parts.push(part)
+    length += part.length
+    if (length > bodyBytesMax) return tooLarge(req)
+  }
+  return Buffer.concat(parts)
+}
+
+function tooLarge(req: IncomingMessage): undefined {
+  // The rest is read and dropped, so that a client that is still sending sees the answer rather than a reset.
+  req.resume()
+}
+
+function parse(bytes: Buffer): Result<unknown, Fault> {
+  try {
+    return ok(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown)
+  } catch {
+    return invalid('The body is not valid JSON in UTF-8')
+  }
+}
+
+function invalid(message: string): Result<never, Fault> {
+  return err(fault('BODY_INVALID', { message }))
+}

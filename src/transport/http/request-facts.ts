@@ -1,0 +1,29 @@
+import type { IncomingMessage } from 'node:http'
+import type { RequestFacts } from '../../gateway/caller.ts'
+import { newId } from '../../kernel/ids.ts'
+import { clientAddress } from './client-address.ts'
+
+const CLIENT_REQUEST_ID = /^[\w.:-]{1,128}$/
+/** W3C Trace Context, section 3.2.2: version, trace id, parent id, flags; ids of zeros and version ff are invalid. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/** What is known of a request before anything about it is believed. The request id is ours, whatever the client sent. */
+export function requestFacts(req: IncomingMessage, trustedProxies: readonly string[]): RequestFacts {
+  const traceparent = header(req, 'traceparent')
+  return {
+    id: newId('req'),
+    traceparent: traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : null,
+    clientIp: clientAddress(req.socket.remoteAddress, header(req, 'x-forwarded-for'), trustedProxies),
+  }
+}
+
+/** The client's own well-formed `X-Request-Id`, for the log only. */
+export function clientRequestId(req: IncomingMessage): string | null {
+  const id = header(req, 'x-request-id')
+  return id !== undefined && CLIENT_REQUEST_ID.test(id) ? id : null
+}
+
+function header(req: IncomingMessage, name: string): string | undefined {
+  const value = req.headers[name]
+  return Array.isArray(value) ? value.join(',') : value
+}

@@ -1,0 +1,130 @@
+import type { Server } from 'node:http'
+import { isIPv6 } from 'node:net'
+import Koa from 'koa'
+import type { RequestFacts } from '../../gateway/caller.ts'
+import { fault } from '../../kernel/fault.ts'
+import { answerFault, type ErrorBoundaryDeps, errorBoundary } from './error-boundary.ts'
+import { type HttpMiddleware, type HttpState, unmatchedRoute } from './http-context.ts'
+import type { HttpMeter } from './http-meter.ts'
+import { bind, drain, type ListenSettings } from './node-server.ts'
+import { type ProbeDeps, probes } from './probes.ts'
+import { clientRequestId, requestFacts } from './request-facts.ts'
+import { isSameSite, type SiteNames } from './same-site.ts'
+
+export interface HttpSettings extends ListenSettings, SiteNames {
+  /** Networks whose `X-Forwarded-For` counts. */
+  readonly trustedProxies: readonly string[]
+}
+
+export interface HttpServerDeps extends ErrorBoundaryDeps, ProbeDeps {
+  readonly settings: HttpSettings
+  readonly meter: HttpMeter
+  /** Takes everything under `/api`. */
+  readonly rest: HttpMiddleware
+  /** Takes `/rest/mcp` and its metadata under `/.well-known`, and reads its bodies itself. */
+  readonly mcp: (ctx: Koa.Context, request: RequestFacts) => Promise<void>
+}
+
+export interface HttpServer {
+  /** Resolves when connections are accepted. @throws when the address is taken or a TLS file cannot be read */
+  listen(): Promise<{ readonly url: string; readonly port: number }>
+  /** Accepts no more, lets running requests end for so long, then cuts them off. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** The HTTP side of the gateway. What happens to a request happens in the order of `app.use` below. */
+export function createHttpServer(deps: HttpServerDeps): HttpServer {
+  const { settings } = deps
+  const app = new Koa<HttpState>()
+  let server: Server | undefined
+  const isStopping = () => server !== undefined && !server.listening
+
+  app.use(identify(deps))
+  app.use(measure(deps))
+  app.use(secureHeaders(settings))
+  app.use(errorBoundary(deps))
+  app.use(async (ctx, next) => {
+    if (isStopping()) ctx.set('Connection', 'close')
+    if (isStopping() && !ctx.path.startsWith('/health/')) return answerFault(ctx, fault('SHUTTING_DOWN'))
+    await next()
+    if (isStopping() && !ctx.headerSent) ctx.set('Connection', 'close')
+  })
+  app.use(async (ctx, next) => {
+    if (!isSameSite(settings, ctx.req.headers.host, ctx.req.headers.origin))
+      return answerFault(ctx, fault('ORIGIN_FORBIDDEN'))
+    await next()
+  })
+  app.use(probes(deps))
+  app.use(mcpMount(deps))
+  app.use(deps.rest)
+  // What Koa itself could not send: the client went away, or a streamed answer broke off.
+  app.on('error', (error: unknown) => deps.log.debug('answer broken off', { error }))
+
+  return {
+    async listen() {
+      server = await bind(settings, app.callback())
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : settings.port
+      const host = isIPv6(settings.host) ? `[${settings.host}]` : settings.host
+      return { url: `${settings.tls === undefined ? 'http' : 'https'}://${host}:${port}`, port }
+    },
+    async stop(graceMs) {
+      if (server !== undefined) await drain(server, graceMs)
+    },
+  }
+}
+
+function identify({ settings }: HttpServerDeps): HttpMiddleware {
+  return async (ctx, next) => {
+    ctx.state.request = requestFacts(ctx.req, settings.trustedProxies)
+    ctx.state.route = unmatchedRoute
+    ctx.set('X-Request-Id', ctx.state.request.id)
+    await next()
+  }
+}
+
+function measure({ log, meter }: HttpServerDeps): HttpMiddleware {
+  return async (ctx, next) => {
+    const startMs = performance.now()
+    ctx.res.once('close', () => {
+      const { route, request } = ctx.state
+      const durationMs = performance.now() - startMs
+      const status = ctx.res.statusCode
+      meter.answered(route, status, durationMs / 1000)
+      log.debug('request', {
+        method: ctx.method,
+        route,
+        status,
+        durationMs: Math.round(durationMs),
+        requestId: request.id,
+        clientRequestId: clientRequestId(ctx.req),
+        clientIp: request.clientIp,
+      })
+    })
+    await next()
+  }
+}
+
+function secureHeaders({ tls, publicUrl }: HttpSettings): HttpMiddleware {
+  const isHttps = tls !== undefined || publicUrl?.startsWith('https:') === true
+  return async (ctx, next) => {
+    ctx.set({
+      'Cache-Control': 'no-store',
+      'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      'Referrer-Policy': 'no-referrer',
+      'X-Content-Type-Options': 'nosniff',
+      ...(isHttps ? { 'Strict-Transport-Security': 'max-age=31536000' } : {}),
+    })
+    await next()
+  }
+}
+
+function mcpMount({ mcp }: HttpServerDeps): HttpMiddleware {
+  return async (ctx, next) => {
+    const isMcp = ctx.path === '/rest/mcp' || /^\/\.well-known\/oauth-protected-resource(?:\/|$)/.test(ctx.path)
+    if (!isMcp) return next()
+    ctx.state.route = ctx.path === '/rest/mcp' ? ctx.path : '/.well-known/oauth-protected-resource'
+    await mcp(ctx, ctx.state.request)
+  }
+}

@@ -1,0 +1,81 @@
+import type { AuditLog } from '../../domain/audit/audit-log.ts'
+import { agentFacts } from '../../domain/agents/agent.ts'
+import type { AuthorityCache } from '../../domain/revocation/authority-cache.ts'
+import type { AuthorityWatch } from '../../domain/revocation/authority-watch.ts'
+import { admitsAddress, type TokenStanding } from '../../domain/tokens/token-standing.ts'
+import { bearerHash, isBearer } from '../../kernel/bearer.ts'
+import { type Fault, fault } from '../../kernel/fault.ts'
+import { err, ok, type Result } from '../../kernel/result.ts'
+import type { RequestFacts } from '../../gateway/caller.ts'
+import { refusalOf, type StandingRefusal } from '../../gateway/standing.ts'
+
+export interface AuthenticateDeps {
+  readonly authority: AuthorityWatch
+  readonly standings: AuthorityCache<TokenStanding | undefined>
+  readonly findStanding: (hash: Buffer) => Promise<TokenStanding | undefined>
+  readonly auditLog: AuditLog
+}
+
+/** A token that may call, and the authority epoch under which that was established. */
+export interface Authenticated {
+  readonly standing: TokenStanding
+  readonly epoch: number
+}
+
+type Refusal =
+  | StandingRefusal
+  | 'TOKEN_MISSING'
+  | 'TOKEN_MALFORMED'
+  | 'TOKEN_UNKNOWN'
+  | 'WRONG_BEARER_KIND'
+  | 'CIDR_MISMATCH'
+
+/**
+ * From the `Authorization` header to a standing token. Every refusal has one text for the caller and, in the event
+ * AI_AGENT_AUTH_FAILED, the reason for the operator.
+ * @returns UNAUTHENTICATED, or GATEWAY_REVOCATION_UNKNOWN when nobody can say whether the token was revoked
+ */
+export async function authenticate(
+  deps: AuthenticateDeps,
+  authorization: string | undefined,
+  request: RequestFacts,
+): Promise<Result<Authenticated, Fault>> {
+  if (!(await deps.authority.fresh())) return err(fault('GATEWAY_REVOCATION_UNKNOWN'))
+  const bearer = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1]
+  if (bearer === undefined)
+    return refuse(deps, authorization === undefined ? 'TOKEN_MISSING' : 'TOKEN_MALFORMED', undefined, request)
+  if (isBearer('clk_api', bearer)) return refuse(deps, 'WRONG_BEARER_KIND', undefined, request)
+  if (!isBearer('clk_mcp', bearer)) return refuse(deps, 'TOKEN_MALFORMED', undefined, request)
+
+  const epoch = deps.authority.epoch()
+  const hash = bearerHash(bearer)
+  const standing = await deps.standings.get(hash.toString('base64'), () => deps.findStanding(hash))
+  if (standing === undefined) return refuse(deps, 'TOKEN_UNKNOWN', undefined, request)
+  const refusal = refusalOf(standing, deps.authority.now())
+  if (refusal !== undefined) return refuse(deps, refusal, standing, request)
+  if (!admitsAddress(standing.token, request.clientIp)) return refuse(deps, 'CIDR_MISMATCH', standing, request)
+  return ok({ standing, epoch })
+}
+
+async function refuse(
+  deps: AuthenticateDeps,
+  reason: Refusal,
+  standing: TokenStanding | undefined,
+  request: RequestFacts,
+): Promise<Result<never, Fault>> {
+  await deps.auditLog.append([
+    {
+      event: {
+        type: 'AI_AGENT_AUTH_FAILED',
+        agent: standing === undefined ? null : agentFacts(standing.agent),
+        tokenId: standing?.token.id ?? null,
+        client: { ip: request.clientIp, name: '', version: '' },
+        outcome: 'deny',
+        code: reason,
+        requestId: request.id,
+        traceparent: request.traceparent,
+      },
+    },
+  ])
+  return err(fault('UNAUTHENTICATED', { detail: reason }))
+}

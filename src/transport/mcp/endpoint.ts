@@ -1,0 +1,131 @@
+import type Koa from 'koa'
+import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
+import { endSession } from '../../domain/sessions/end-session.ts'
+import type { CallMeter } from '../../gateway/call-meter.ts'
+import type { AgentCaller, RequestFacts } from '../../gateway/caller.ts'
+import { WindowLimit } from '../../gateway/window-limit.ts'
+import { type Fault, FaultError, fault } from '../../kernel/fault.ts'
+import { faults } from '../../kernel/faults.ts'
+import { type AuthenticateDeps, authenticate } from './caller.ts'
+import { activeSession, type CallSessionDeps, sessionOf } from './call-session.ts'
+import { messageFacts } from './message.ts'
+import { readJson } from '../http/read-json-body.ts'
+import type { SdkHandler } from './sdk-handler.ts'
+
+export const mcpPath = '/rest/mcp'
+const metadataRoot = '/.well-known/oauth-protected-resource'
+export const resourceMetadataPath = `${metadataRoot}${mcpPath}`
+
+export interface McpEndpointDeps extends AuthenticateDeps, CallSessionDeps {
+  readonly handle: SdkHandler
+  readonly activity: SessionActivity
+  readonly callsPerMinute: number
+  /** The origin under which clients reach the gateway, without a trailing slash. */
+  readonly publicUrl: () => string
+  readonly meter: CallMeter
+}
+
+export type McpEndpoint = (ctx: Koa.Context, request: RequestFacts) => Promise<void>
+
+/** `POST /rest/mcp`: authentication before policy, our own session rows, then the SDK. `DELETE` ends a session. */
+export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
+  const limit = new WindowLimit({ calls: deps.callsPerMinute, seconds: 60 })
+  return async (ctx, request) => {
+    if (ctx.path !== mcpPath) return metadata(deps, ctx, request)
+    if (ctx.method === 'POST') return post(deps, limit, ctx, request)
+    if (ctx.method === 'DELETE') return remove(deps, ctx, request)
+    ctx.set('Allow', 'POST, DELETE')
+    refuse(ctx, request, fault('METHOD_NOT_ALLOWED'))
+  }
+}
+
+/** Protected resource metadata (RFC 9728): where this resource is, and how a bearer is sent. At the path form and the root. */
+function metadata({ publicUrl }: McpEndpointDeps, ctx: Koa.Context, request: RequestFacts): void {
+  if (ctx.path !== resourceMetadataPath && ctx.path !== metadataRoot) return refuse(ctx, request, fault('NOT_FOUND'))
+  ctx.body = { resource: `${publicUrl()}${mcpPath}`, resource_name: 'CertLocker MCP', bearer_methods_supported: ['header'] }
+}
+
+async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context, request: RequestFacts): Promise<void> {
+  const timer = deps.meter.start()
+  const caller = await authenticate(deps, ctx.get('authorization') || undefined, request)
+  if (!caller.ok) return refuse(ctx, request, caller.error, deps)
+  const { standing, epoch } = caller.value
+  const allowance = limit.take(standing.token.id, deps.authority.now())
+  if (!allowance.allowed) {
+    ctx.set('Retry-After', String(allowance.retryAfterSeconds))
+    return refuse(ctx, request, fault('RATE_LIMITED'))
+  }
+  const body = await readJson(ctx.req)
+  if (!body.ok) return body.error.code === 'BODY_INVALID' ? parseError(ctx) : refuse(ctx, request, body.error)
+
+  const message = messageFacts(body.value, ctx.get('mcp-protocol-version') || undefined)
+  const sessionId = ctx.get('mcp-session-id') || undefined
+  const launchedBy = ctx.get('x-certlocker-launched-by') || undefined
+  const session = await sessionOf(deps, { caller: caller.value, message, request, sessionId, launchedBy })
+  if (!session.ok) return refuse(ctx, request, session.error)
+  deps.activity.seen(session.value.id, standing.token.id, request.clientIp)
+  timer.stage('auth')
+
+  const agentCaller: AgentCaller = {
+    standing,
+    epoch,
+    session: { id: session.value.id, startedAtMs: session.value.startedAt.getTime(), launcher: session.value.launcher },
+    client: {
+      name: session.value.client.name,
+      version: session.value.client.version,
+      protocol: session.value.protocolVersion,
+    },
+    request,
+  }
+  if (message.kind === 'initialize') ctx.res.setHeader('mcp-session-id', session.value.id)
+  ctx.respond = false
+  await deps.handle(agentCaller, ctx.req, ctx.res, body.value)
+}
+
+async function remove(deps: McpEndpointDeps, ctx: Koa.Context, request: RequestFacts): Promise<void> {
+  const caller = await authenticate(deps, ctx.get('authorization') || undefined, request)
+  if (!caller.ok) return refuse(ctx, request, caller.error, deps)
+  const session = await activeSession(deps, caller.value, ctx.get('mcp-session-id'))
+  if (!session.ok) return refuse(ctx, request, session.error)
+  const { agent } = caller.value.standing
+  const ended = await endSession(
+    deps,
+    {
+      actor: { kind: 'agent', id: agent.id, name: agent.name },
+      groups: [],
+      requestId: request.id,
+      traceparent: request.traceparent,
+      client: session.value.client,
+      decision: null,
+      breakGlass: false,
+    },
+    session.value.id,
+    'closed',
+  )
+  if (!ended.ok) throw new FaultError(ended.error)
+  ctx.status = 200
+  ctx.body = {}
+}
+
+function refuse(
+  ctx: Koa.Context,
+  request: RequestFacts,
+  { code, message }: Fault,
+  challenge?: Pick<McpEndpointDeps, 'publicUrl'>,
+): void {
+  const { http } = faults[code]
+  if (http === 401 && challenge !== undefined) {
+    ctx.set(
+      'WWW-Authenticate',
+      `Bearer error="invalid_token", resource_metadata="${challenge.publicUrl()}${resourceMetadataPath}"`,
+    )
+  }
+  ctx.status = http
+  ctx.body = { error: { code, message, requestId: request.id } }
+}
+
+/** JSON-RPC 2.0 section 5.1. */
+function parseError(ctx: Koa.Context): void {
+  ctx.status = 400
+  ctx.body = { jsonrpc: '2.0', id: null, error: { code: -32700, message: 'Parse error' } }
+}

@@ -1,0 +1,50 @@
+import { plainText } from '../../kernel/bounded-text.ts'
+
+const HANDSHAKE_REVISIONS = ['2025-11-25', '2025-06-18', '2025-03-26']
+const NAME_CHARACTERS = 128
+const META_PREFIX = 'io.modelcontextprotocol/'
+
+/** What the gateway itself needs to know of a JSON-RPC message; the SDK checks the rest. */
+export interface MessageFacts {
+  /** `initialize` opens a handshake session; other handshake-era messages bring one; stateless ones need none. */
+  readonly kind: 'initialize' | 'handshake' | 'stateless'
+  readonly client: { readonly name: string; readonly version: string }
+  readonly protocolVersion: string
+}
+
+/** Sorts a parsed body by protocol era (2026-07-28 carries its revision in `_meta`) and reads who the client says it is. */
+export function messageFacts(body: unknown, protocolHeader: string | undefined): MessageFacts {
+  const params = member(body, 'params')
+  const meta = member(params, '_meta')
+  const modern = text(member(meta, `${META_PREFIX}protocolVersion`))
+  if (modern !== '' || isModern(protocolHeader)) {
+    return {
+      kind: 'stateless',
+      client: clientOf(member(meta, `${META_PREFIX}clientInfo`)),
+      protocolVersion: modern || (protocolHeader ?? ''),
+    }
+  }
+  if (member(body, 'method') === 'initialize') {
+    const asked = text(member(params, 'protocolVersion'))
+    const protocolVersion = HANDSHAKE_REVISIONS.includes(asked) ? asked : (HANDSHAKE_REVISIONS[0] ?? '')
+    return { kind: 'initialize', client: clientOf(member(params, 'clientInfo')), protocolVersion }
+  }
+  return { kind: 'handshake', client: { name: '', version: '' }, protocolVersion: protocolHeader ?? '' }
+}
+
+function isModern(protocolHeader: string | undefined): boolean {
+  return protocolHeader !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(protocolHeader) && protocolHeader >= '2026-07-28'
+}
+
+function clientOf(info: unknown): MessageFacts['client'] {
+  return { name: text(member(info, 'name')), version: text(member(info, 'version')) }
+}
+
+function member(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
+  return (value as Record<string, unknown>)[name]
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? plainText(value).slice(0, NAME_CHARACTERS) : ''
+}

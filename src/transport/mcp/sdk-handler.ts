@@ -1,0 +1,96 @@
+import { toNodeHandler } from '@modelcontextprotocol/node'
+import {
+  type AuthInfo,
+  createMcpHandler,
+  type ListToolsResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  Server,
+} from '@modelcontextprotocol/server'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AgentCaller } from '../../gateway/caller.ts'
+import type { Guard } from '../../gateway/guard.ts'
+import type { Tool } from '../../gateway/tool.ts'
+import { listedTools } from '../../gateway/tools/catalog.ts'
+import type { Log } from '../../kernel/log.ts'
+import { callToolResult } from './call-result.ts'
+
+const LIST_TTL_MS = 5000
+
+export interface SdkHandlerDeps {
+  readonly guard: Guard
+  readonly catalog: readonly Tool[]
+  readonly version: string
+  readonly log: Log
+}
+
+/** Answers one authenticated POST, in whichever protocol era it speaks. */
+export type SdkHandler = (
+  caller: AgentCaller,
+  req: IncomingMessage,
+  res: ServerResponse,
+  body: unknown,
+) => Promise<void>
+
+/** The official SDK behind both eras: one handler table, a fresh stateless server per request, plain JSON Schema. */
+export function createSdkHandler(deps: SdkHandlerDeps): SdkHandler {
+  const callers = new WeakMap<AuthInfo, AgentCaller>()
+  const { log } = deps
+  const handler = createMcpHandler(
+    ({ authInfo }) => {
+      const caller = authInfo && callers.get(authInfo)
+      if (caller === undefined) throw new Error('a request reached the MCP server without a caller')
+      return serverFor(deps, caller)
+    },
+    { legacy: 'stateless', responseMode: 'auto', onerror: (error) => log.debug('mcp request refused', { error }) },
+  )
+  const nodeHandler = toNodeHandler(handler, { onerror: (error) => log.warn('mcp response broken off', { error }) })
+  return async (caller, req, res, body) => {
+    const auth: AuthInfo = { token: '[redacted]', clientId: caller.standing.agent.id, scopes: [] }
+    callers.set(auth, caller)
+    // Node types leave method and url optional with `undefined`; the SDK's own shape does not.
+    await nodeHandler(Object.assign(req, { auth }) as Parameters<typeof nodeHandler>[0], res, body)
+  }
+}
+
+function serverFor({ guard, catalog, version, log }: SdkHandlerDeps, caller: AgentCaller): Server {
+  const server = new Server(
+    { name: 'certlocker', title: 'CertLocker MCP', version },
+    {
+      capabilities: { tools: {} },
+      instructions:
+        'Every call is decided by policy and recorded. A denial names its reason; approval_required means: call again later with the same arguments.',
+      cacheHints: { 'tools/list': { ttlMs: LIST_TTL_MS, cacheScope: 'private' } },
+    },
+  )
+  server.setRequestHandler('tools/list', () => ({
+    tools: listedTools(catalog, caller.standing.effectiveScopes).map(listing),
+  }))
+  server.setRequestHandler('tools/call', async ({ params }, context) => {
+    const tool = catalog.find(({ name }) => name === params.name)
+    if (tool === undefined)
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown tool; tools/list names the tools')
+    const outcome = await guard.call(caller, tool, params.arguments ?? {}, context.mcpReq.signal)
+    if (outcome.status === 'failed' && outcome.code === 'INTERNAL') {
+      log.error('a tool call ended in a bug', { requestId: outcome.requestId })
+      throw new ProtocolError(ProtocolErrorCode.InternalError, 'Internal error', { requestId: outcome.requestId })
+    }
+    return server.projectCallToolResult(callToolResult(outcome), tool.outputSchema)
+  })
+  return server
+}
+
+function listing({
+  name,
+  title,
+  description,
+  inputSchema,
+  outputSchema,
+  readOnly,
+}: Tool): ListToolsResult['tools'][number] {
+  const schemas = { inputSchema, outputSchema } as Pick<
+    ListToolsResult['tools'][number],
+    'inputSchema' | 'outputSchema'
+  >
+  return { name, title, description, ...schemas, annotations: { title, readOnlyHint: readOnly, openWorldHint: false } }
+}

@@ -1,0 +1,135 @@
+import type { FromSchema } from 'json-schema-to-ts'
+import type { Author } from '../../domain/audit/author.ts'
+import type { OperatorCaller } from '../../gateway/caller.ts'
+import type { Refusal } from '../../gateway/operation.ts'
+import { type Fault, fault } from '../../kernel/fault.ts'
+import type { FaultCode } from '../../kernel/faults.ts'
+import { err, type Result } from '../../kernel/result.ts'
+import { maskSensitive } from '../../policy/call-digest.ts'
+import type { ResourceInput } from '../../policy/input.ts'
+import type { RestDeps } from './rest-deps.ts'
+import { bodyValidator, type ObjectSchema, type Problem, queryValidator } from './validate.ts'
+
+/** A JSON object, or, where the route says another content type, a text or a stream. */
+export type Answer = object | string
+
+/** What a route says about itself: to the router, to OpenAPI and to whoever reviews who may do what. */
+export interface RouteFacts {
+  /** Unique; the operation's id in OpenAPI. */
+  readonly id: string
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Under `/api/v1`, with at most one parameter, for example `/agents/:id/suspend`. */
+  readonly path: `/${string}`
+  /** The action that the policy decides. */
+  readonly action: string
+  readonly summary: string
+  readonly status: 200 | 201
+  readonly contentType: 'application/json' | 'application/x-ndjson' | 'application/x-pem-file'
+  /** An admin gets through although the policy is away or says otherwise: to look and to stop, never to change. */
+  readonly breakGlass: boolean
+  readonly query: ObjectSchema
+  readonly body: ObjectSchema | undefined
+  readonly response: object
+  /** Refusals beyond those that every route may give. */
+  readonly errors: readonly FaultCode[]
+}
+
+/** What an author writes: the resource that the policy decides about, and what happens once it allowed it. */
+export interface RouteDefinition<Q extends ObjectSchema, B extends ObjectSchema, S>
+  extends Pick<RouteFacts, 'id' | 'method' | 'path' | 'action' | 'summary' | 'response'> {
+  readonly status?: 201
+  readonly contentType?: RouteFacts['contentType']
+  /** Reading is always a way out for the owners; of the others, those that say so. */
+  readonly breakGlass?: true
+  readonly query?: Q
+  readonly body?: B
+  readonly errors?: readonly FaultCode[]
+  /**
+   * The resource as the policy sees it: the present one, or for a creation the one that would come to be. A list that
+   * is not about one resource has none.
+   * @returns `missing(…)` when what the path names does not exist: 404, once the policy let the caller ask
+   */
+  find?(deps: RestDeps, request: RestRequest<Q, B>): Promise<Result<Found<S>, Missing>>
+  handle(deps: RestDeps, by: Author, request: RestRequest<Q, B>, subject: S): Promise<Result<Answer, Fault>>
+}
+
+export interface RestRequest<Q extends ObjectSchema, B extends ObjectSchema> {
+  readonly caller: OperatorCaller
+  /** The path's parameter: an id or the unique name. */
+  readonly id: string
+  readonly query: FromSchema<Q>
+  readonly body: FromSchema<B>
+}
+
+export interface Found<S> {
+  readonly resource: ResourceInput
+  readonly subject: S
+}
+
+export type Missing = ResourceInput & { readonly exists: false }
+
+export function missing(type: string, name: string): Result<never, Missing> {
+  return err({ type, name, exists: false })
+}
+
+/** A request as it was sent: nothing about it is believed. */
+export interface SentRequest {
+  readonly id: string
+  readonly query: unknown
+  /** Undefined when there was none. */
+  readonly body: unknown
+}
+
+export type RouteRefusal = Refusal | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
+
+export interface Route extends RouteFacts {
+  /** Validates, finds the resource, and asks the guard; only the guard runs the effect. */
+  answer(deps: RestDeps, caller: OperatorCaller, sent: SentRequest): Promise<Result<Answer, RouteRefusal>>
+}
+
+const noMembers = { type: 'object', additionalProperties: false, properties: {} } as const
+type NoMembers = typeof noMembers
+
+/** Turns a definition into a route. */
+export function defineRoute<const Q extends ObjectSchema = NoMembers, const B extends ObjectSchema = NoMembers, S = undefined>(
+  definition: RouteDefinition<Q, B, S>,
+): Route {
+  const { id, method, path, action, summary, response, query = noMembers, body } = definition
+  const validateQuery = queryValidator(query)
+  const validateBody = bodyValidator(body ?? noMembers)
+  const breakGlass = definition.breakGlass ?? method === 'GET'
+  return {
+    id,
+    method,
+    path,
+    action,
+    summary,
+    response,
+    status: definition.status ?? 200,
+    contentType: definition.contentType ?? 'application/json',
+    breakGlass,
+    query,
+    body,
+    errors: definition.errors ?? [],
+    async answer(deps, caller, sent) {
+      const checkedQuery = validateQuery(sent.query)
+      const checkedBody = validateBody(sent.body ?? {})
+      if (!checkedQuery.ok || !checkedBody.ok) {
+        const problems = [checkedQuery, checkedBody].flatMap((checked) => (checked.ok ? [] : checked.error))
+        return err({ kind: 'invalid', problems })
+      }
+      const request = { caller, id: sent.id, query: checkedQuery.value, body: checkedBody.value } as RestRequest<Q, B>
+      const found = await definition.find?.(deps, request)
+      return deps.act<Answer>(caller, {
+        action,
+        ...(found === undefined ? {} : { resource: found.ok ? found.value.resource : found.error }),
+        arguments: { ...checkedQuery.value, ...maskSensitive(checkedBody.value, body ?? noMembers, deps.hmacKey) },
+        breakGlass,
+        run: async (by) => {
+          if (found?.ok === false) return err(fault('NOT_FOUND', { message: `No ${found.error.type} ${found.error.name}` }))
+          return definition.handle(deps, by, request, found?.value.subject as S)
+        },
+      })
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import { appendFileSync } from 'node:fs'
+
+/** The real components that tests run against. A required one that no test touched fails the run when CI=true. */
+export const components = {
+  postgres: { title: 'PostgreSQL (embedded)', required: true },
+  opa: { title: 'OPA, the command', required: true },
+  'opa-wasm': { title: 'OPA WebAssembly, in process', required: true },
+  'mcp-sdk-v1': { title: 'MCP client, TypeScript SDK v1 (handshake revisions)', required: true },
+  'mcp-sdk-v2': { title: 'MCP client, TypeScript SDK v2 (2026-07-28)', required: true },
+  'mcp-python': { title: 'MCP client, Python SDK', required: false },
+  regal: { title: 'Regal, the Rego linter', required: false },
+  vault: { title: 'Vault (OpenBao)', required: false },
+} as const satisfies { readonly [name: string]: { readonly title: string; readonly required: boolean } }
+
+export type Component = keyof typeof components
+
+/** Names the file in which the tests' processes leave their notes; set by the summary reporter. */
+export const COMPONENTS_FILE = 'CERTLOCKER_TEST_COMPONENTS_FILE'
+
+/** Says that this test really ran against that component. Call it after the component answered, not before. */
+export function exercised(component: Component): void {
+  note({ component, missing: '' })
+}
+
+/** Says that a test had to be skipped because that component is not here, and what would bring it. */
+export function missing(component: Component, remedy: string): void {
+  note({ component, missing: remedy })
+}
+
+export interface ComponentNote {
+  readonly component: Component
+  /** Empty when the component was exercised. */
+  readonly missing: string
+}
+
+function note(line: ComponentNote): void {
+  const file = process.env[COMPONENTS_FILE]
+  if (file !== undefined) appendFileSync(file, `${JSON.stringify(line)}\n`)
+}
