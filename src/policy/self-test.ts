@@ -6,19 +6,23 @@ import { inputBounds } from './input-check.ts'
 import type { PolicyInput } from './input.schema.ts'
 import type { WasmInstance } from './wasm-instance.ts'
 
-/** The longest that one evaluation may take, in milliseconds: it blocks the process and cannot be interrupted. */
-export const evaluationBudgetMs = 50
+/**
+ * The most processor time that one evaluation may take, in milliseconds: it blocks the process and cannot be
+ * interrupted. Processor time, because on a busy machine everything takes long.
+ */
+export const evaluationBudgetMs = 100
 
 /**
- * Asks a candidate what will be asked of it, from nothing known up to the largest lists and arguments, each size twice
- * the one before, so that a rule of quadratic cost is found out long before its worst.
+ * Asks a candidate what will be asked of it, from nothing known up to the largest lists and arguments, each size four
+ * times the one before, so that a rule of quadratic cost is found out before its worst.
+ * @param cpuMs the processor time spent so far, in milliseconds
  */
-export function selfTest(instance: WasmInstance, monotonicMs: () => number): Result<undefined, BundleProblem> {
+export function selfTest(instance: WasmInstance, cpuMs: () => number): Result<undefined, BundleProblem> {
   for (const items of ladder) {
     for (const [kind, action] of asked) {
       const input = question(kind, action, items)
       try {
-        const spentMs = fastest(() => checked(instance, input), monotonicMs)
+        const spentMs = fastest(() => checked(instance, input), cpuMs)
         if (spentMs > evaluationBudgetMs) {
           return refused(
             'BUNDLE_TOO_SLOW',
@@ -33,7 +37,7 @@ export function selfTest(instance: WasmInstance, monotonicMs: () => number): Res
   return ok(undefined)
 }
 
-const TRIES = 3
+const TRIES = 2
 const agentActions = [
   '',
   'secret.read',
@@ -46,19 +50,19 @@ const agentActions = [
   'audit.write',
 ]
 const operatorActions = ['agent.create', 'secret.update', 'token.create', 'approval.approve']
-const ladder = [0, 1, 32, 64, 128, 256, 512, 1024]
+const ladder = [0, 1, 64, 256, 1024]
 const asked = [
   ...agentActions.map((action) => ['agent', action] as const),
   ...operatorActions.map((action) => ['person', action] as const),
 ]
 
-/** The machine may be busy, so that only a question that is slow every time is slow. */
-function fastest(run: () => void, monotonicMs: () => number): number {
+/** Other threads count too, so that only a question that is slow every time is slow. */
+function fastest(run: () => void, cpuMs: () => number): number {
   let best = Number.POSITIVE_INFINITY
   for (let attempt = 0; attempt < TRIES && best > evaluationBudgetMs; attempt += 1) {
-    const startMs = monotonicMs()
+    const startMs = cpuMs()
     run()
-    best = Math.min(best, monotonicMs() - startMs)
+    best = Math.min(best, cpuMs() - startMs)
   }
   return best
 }
@@ -69,7 +73,7 @@ function checked(instance: WasmInstance, input: PolicyInput): void {
 }
 
 function question(kind: 'agent' | 'person', action: string, items: number): PolicyInput {
-  const names = (kind: string) => Array.from({ length: items }, (_, index) => `${kind}${index}`)
+  const names = (of: string) => Array.from({ length: items }, (_, index) => `${of}${index}`)
   const call = { id: `dec_self-test-${action}-${items}`, action, tool: '', digest: '', attempt: 1, unixMs: 0 }
   if (items === 0) return buildInput({ call, timeZone: 'UTC', principal: { kind, id: '', name: '' } })
   return buildInput({

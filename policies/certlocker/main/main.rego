@@ -22,29 +22,77 @@ decision := {
 	"callId": object.get(_input, ["call", "id"], ""),
 	"effect": _answer.effect,
 	"reasons": sort(_answer.reasons),
-	"obligations": obligation.merged({given | some [_, given] in _given.oblige}),
+	"obligations": obligation.merged(_obligations),
 	"approval": _answer.approval,
 	"labels": {},
 }
 
 default _input := {}
 
-_input := input
+_input := input if is_object(input)
 
 # The order of resolution.
 _answer := {"effect": "deny", "reasons": _denials, "approval": requirement.none} if {
 	count(_denials) > 0
-} else := {"effect": "require_approval", "reasons": _reasons("require_approval"), "approval": required} if {
-	count(_given.require_approval) > 0
-	required := requirement.of({given | some [_, given] in _given.require_approval})
+} else := {"effect": "require_approval", "reasons": _stated(_asking), "approval": required} if {
+	count(_asking) > 0
+	required := requirement.of([given | some [_, given] in _asking])
 	not requirement.met(required)
-} else := {"effect": "allow", "reasons": _reasons("allow"), "approval": requirement.none} if {
-	count(_given.allow) > 0
+} else := {"effect": "allow", "reasons": _stated(_allowing), "approval": requirement.none} if {
+	count(_allowing) > 0
 } else := {"effect": "deny", "reasons": _default_denial, "approval": requirement.none}
 
-_denials := (_reasons("deny") | _malformed) | _unsound
+_denials := array.concat(_stated(_denying), _faults)
 
-_reasons(set_name) := {contribution.reason(given, rule) | some [rule, given] in _given[set_name]}
+_stated(contributions) := [contribution.reason(given, rule) | some [rule, given] in contributions]
+
+# --- contributions, each with the package it comes from ----------------------------------------------------------------
+
+# Arrays, since a set would hash every reason again.
+_denying := array.concat(
+	[[_shipped(rule), given] | some given in _set(data.certlocker.rules[rule].deny)],
+	[[_custom(company), given] | some given in _set(data.custom[company].deny); contribution.is_reason(given)],
+)
+
+_asking := array.concat(
+	[[_shipped(rule), given] | some given in _set(data.certlocker.rules[rule].require_approval)],
+	[[_custom(company), given] | some given in _set(data.custom[company].require_approval); contribution.is_reason(given)],
+)
+
+_allowing := array.concat(
+	[[_shipped(rule), given] | some given in _set(data.certlocker.rules[rule].allow)],
+	[[_custom(company), given] | some given in _set(_custom_allow[company]); contribution.is_reason(given)],
+)
+
+# A company's rules only narrow, unless the operator switched their allowances on.
+_custom_allow[company] := data.custom[company].allow if data.certlocker.config.customMayAllow
+
+_obligations := array.concat(
+	[given | some given in _set(data.certlocker.rules[_].oblige)],
+	[given | some given in _set(data.custom[_].oblige); obligation.is_obligation(given)],
+)
+
+# What is no set is no rule but data slipped in under a policy's name: it neither allows nor obliges.
+_set(contributed) := contributed if is_set(contributed)
+
+_shipped(rule) := concat(".", ["certlocker.rules", rule])
+
+_custom(company) := concat(".", ["custom", company])
+
+# --- faults of the policy itself -------------------------------------------------------------------------------------
+
+_faults := [] if {
+	config.sound
+	count(_faulty) == 0
+} else := [fault | some fault in (_malformed | _unsound)]
+
+_faulty contains _custom(company) if contribution.is_faulty(data.custom[company].deny)
+
+_faulty contains _custom(company) if contribution.is_faulty(data.custom[company].require_approval)
+
+_faulty contains _custom(company) if contribution.is_faulty(_custom_allow[company])
+
+_faulty contains _custom(company) if obligation.is_faulty(data.custom[company].oblige)
 
 # METADATA
 # title: Access denied. A rule of the policy is malformed
@@ -52,10 +100,7 @@ _reasons(set_name) := {contribution.reason(given, rule) | some [rule, given] in 
 #   code: CONTRIBUTION_MALFORMED
 #   severity: critical
 #   remedy: An operator runs `certlocker policy lint` and mends the rule that the reason names.
-_malformed contains contribution.reason(reason.of(rego.metadata.chain(), {"set": set_name}), rule) if {
-	some [rule, set_name, contributed] in _contributed
-	contribution.is_malformed(set_name, contributed)
-}
+_malformed contains contribution.reason(reason.of(rego.metadata.rule(), {}), rule) if some rule in _faulty
 
 # METADATA
 # title: Access denied. The configuration of the policy is unsound
@@ -63,7 +108,7 @@ _malformed contains contribution.reason(reason.of(rego.metadata.chain(), {"set":
 #   code: CONFIG_UNSOUND
 #   severity: critical
 #   remedy: An operator compares data.certlocker.config with the shipped one and builds the bundle again.
-_unsound contains contribution.reason(reason.of(rego.metadata.chain(), {}), "certlocker.lib.config") if not config.sound
+_unsound contains contribution.reason(reason.of(rego.metadata.rule(), {}), "certlocker.lib.config") if not config.sound
 
 # METADATA
 # title: Access denied. No rule allows this
@@ -71,66 +116,4 @@ _unsound contains contribution.reason(reason.of(rego.metadata.chain(), {}), "cer
 #   code: DEFAULT_DENY
 #   severity: medium
 #   remedy: Nothing is allowed unless a rule says so. Look up which actions the policy knows for this kind of caller.
-_default_denial contains contribution.reason(reason.of(rego.metadata.chain(), {}), "certlocker.main")
-
-# What is well-formed of each set, with the rule it comes from.
-_given[set_name] := given if {
-	some set_name in contribution.sets
-	given := {[rule, one] |
-		some [rule, name, contributed] in _contributed
-		name == set_name
-		is_set(contributed)
-		some one in contributed
-		contribution.is_well_formed(set_name, one)
-	}
-}
-
-_contributed contains [concat(".", ["certlocker.rules", rule]), "deny", contributed] if {
-	some rule
-	contributed := data.certlocker.rules[rule].deny
-	contributed != set()
-}
-
-_contributed contains [concat(".", ["certlocker.rules", rule]), "require_approval", contributed] if {
-	some rule
-	contributed := data.certlocker.rules[rule].require_approval
-	contributed != set()
-}
-
-_contributed contains [concat(".", ["certlocker.rules", rule]), "allow", contributed] if {
-	some rule
-	contributed := data.certlocker.rules[rule].allow
-	contributed != set()
-}
-
-_contributed contains [concat(".", ["certlocker.rules", rule]), "oblige", contributed] if {
-	some rule
-	contributed := data.certlocker.rules[rule].oblige
-	contributed != set()
-}
-
-_contributed contains [concat(".", ["custom", company]), "deny", contributed] if {
-	some company
-	contributed := data.custom[company].deny
-	contributed != set()
-}
-
-_contributed contains [concat(".", ["custom", company]), "require_approval", contributed] if {
-	some company
-	contributed := data.custom[company].require_approval
-	contributed != set()
-}
-
-_contributed contains [concat(".", ["custom", company]), "oblige", contributed] if {
-	some company
-	contributed := data.custom[company].oblige
-	contributed != set()
-}
-
-# A company's rules only narrow, unless the operator switched their allowances on.
-_contributed contains [concat(".", ["custom", company]), "allow", contributed] if {
-	data.certlocker.config.customMayAllow
-	some company
-	contributed := data.custom[company].allow
-	contributed != set()
-}
+_default_denial contains contribution.reason(reason.of(rego.metadata.rule(), {}), "certlocker.main")

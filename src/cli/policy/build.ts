@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { digestOf } from '../../kernel/digest.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import { readBundle } from '../../policy/bundle.ts'
+import { bundleDirectory, inStage } from './in-stage.ts'
 import { packageFacts, packageRoot } from './package-root.ts'
 import { runOpa } from './run-opa.ts'
-import { findSources, type Sources, stage } from './sources.ts'
+import { findSources, type Sources } from './sources.ts'
 
 export interface BuildOptions {
   /** Directories with a company's rules; none builds the shipped policy alone. */
@@ -71,14 +71,11 @@ export function digestOfShipped(tarball: Uint8Array): string {
 const roots = ['certlocker', 'custom']
 
 async function compile(sources: Sources, manifest: object, revision: string): Promise<Result<Buffer, string>> {
-  const directory = await mkdtemp(join(tmpdir(), 'certlocker-policy-'))
-  try {
-    await stage(sources, join(directory, 'bundle'), manifest)
-    const { exitCode, stdout, stderr } = await runOpa([...build, '--revision', revision, '.'], { cwd: join(directory, 'bundle') })
+  return await inStage(sources, manifest, async (directory) => {
+    const settings = { cwd: join(directory, bundleDirectory) }
+    const { exitCode, stdout, stderr } = await runOpa([...build, '--revision', revision, '.'], settings)
     return exitCode === 0 ? ok(await readFile(join(directory, 'bundle.tar.gz'))) : err((stderr || stdout).trim())
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
+  })
 }
 
 const build = [

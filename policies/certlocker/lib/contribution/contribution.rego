@@ -5,36 +5,27 @@
 #   decision a denial: a rule that was meant to deny must never vanish.
 package certlocker.lib.contribution
 
-import data.certlocker.lib.obligation
-
 # METADATA
-# title: The sets a rule may add to
-sets := {"deny", "require_approval", "allow", "oblige"}
+# title: Something that is no set, or holds what is no reason
+is_faulty(contributed) if not is_set(contributed)
 
-# METADATA
-# title: A set that is none, or has a member without the shape of that set
-is_malformed(_, contributed) if not is_set(contributed)
-
-is_malformed(set_name, contributed) if {
+is_faulty(contributed) if {
 	some given in contributed
-	not is_well_formed(set_name, given)
+	not is_reason(given)
 }
 
 # METADATA
-# title: A member with the shape of its set
+# title: A well-formed reason
 # description: >
 #   A reason needs code and title. It may have severity, details, visibility and, where it asks for approval, the quorum.
-is_well_formed("oblige", given) if obligation.is_obligation(given)
-
-is_well_formed(set_name, given) if {
-	set_name != "oblige"
+is_reason(given) if {
 	is_object(given)
 	_is_code(given.code)
 	_is_text(given.title)
 	object.get(given, "severity", "high") in {"low", "medium", "high", "critical"}
 	object.get(given, "visibility", "agent") in {"agent", "operator"}
 	is_object(object.get(given, "details", {}))
-	object.get(given, "quorum", 1) in numbers.range(1, 16)
+	_is_quorum(object.get(given, "quorum", 1))
 }
 
 # METADATA
@@ -53,6 +44,12 @@ _is_text(value) if {
 	is_string(value)
 	value != ""
 	count(value) <= 2048
+}
+
+_is_quorum(value) if {
+	is_number(value)
+	value >= 1
+	value <= 16
 }
 
 _letters := "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

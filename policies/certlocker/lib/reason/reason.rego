@@ -6,16 +6,14 @@ package certlocker.lib.reason
 # METADATA
 # title: The reason a rule states
 # description: >
-#   Call it as `reason.of(rego.metadata.chain(), details)`. Placeholders such as {type} in the title are filled from
+#   Call it as `reason.of(rego.metadata.rule(), details)`. Placeholders such as {type} in the title are filled from
 #   the details: lists are joined by comma and space, text stands as it is.
-of(chain, details) := {
+of(annotations, details) := {
 	"code": annotations.custom.code,
 	"title": _bounded(strings.replace_n(_replacements(details), annotations.title)),
 	"severity": annotations.custom.severity,
 	"details": details,
 	"visibility": object.get(annotations.custom, "visibility", "agent"),
-} if {
-	annotations := chain[0].annotations
 }
 
 _replacements(details) := {concat("", ["{", name, "}"]): _text(value) | some name, value in details}

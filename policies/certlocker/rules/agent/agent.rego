@@ -11,7 +11,7 @@ import data.certlocker.lib.reason
 #   code: AGENT_SUSPENDED
 #   severity: high
 #   remedy: An operator resumes the agent once the cause of the suspension is understood.
-deny contains reason.of(rego.metadata.chain(), {}) if {
+deny contains reason.of(rego.metadata.rule(), {}) if {
 	input.principal.kind == "agent"
 	input.principal.status == "suspended"
 }
@@ -22,7 +22,7 @@ deny contains reason.of(rego.metadata.chain(), {}) if {
 #   code: AGENT_REVOKED
 #   severity: high
 #   remedy: A revoked agent never comes back. Create a new one.
-deny contains reason.of(rego.metadata.chain(), {}) if {
+deny contains reason.of(rego.metadata.rule(), {}) if {
 	input.principal.kind == "agent"
 	input.principal.status == "revoked"
 }

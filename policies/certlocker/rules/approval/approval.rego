@@ -14,7 +14,7 @@ import data.certlocker.lib.reason
 #   code: APPROVAL_PRODUCTION
 #   severity: medium
 #   remedy: Wait until an approver of the resource's group has decided, then repeat the same call.
-require_approval contains _asked(reason.of(rego.metadata.chain(), {})) if {
+require_approval contains _asked(reason.of(rego.metadata.rule(), {})) if {
 	_in_table
 	input.resource.environment == "production"
 }
@@ -25,7 +25,7 @@ require_approval contains _asked(reason.of(rego.metadata.chain(), {})) if {
 #   code: APPROVAL_RISK
 #   severity: medium
 #   remedy: Wait until an approver of the resource's group has decided, then repeat the same call.
-require_approval contains _asked(reason.of(rego.metadata.chain(), {"risk": input.principal.riskLevel})) if {
+require_approval contains _asked(reason.of(rego.metadata.rule(), {"risk": input.principal.riskLevel})) if {
 	_in_table
 	input.resource.environment != "production"
 }
@@ -36,7 +36,7 @@ require_approval contains _asked(reason.of(rego.metadata.chain(), {"risk": input
 #   code: APPROVAL_PRIVATE_KEY
 #   severity: high
 #   remedy: Wait until an approver of the certificate's group has decided, then repeat the same call.
-require_approval contains _asked(reason.of(rego.metadata.chain(), {})) if {
+require_approval contains _asked(reason.of(rego.metadata.rule(), {})) if {
 	input.principal.kind == "agent"
 	input.call.action == "certificate.read_key"
 	not _exempt
@@ -48,7 +48,7 @@ require_approval contains _asked(reason.of(rego.metadata.chain(), {})) if {
 #   code: APPROVAL_DENIED
 #   severity: medium
 #   remedy: Ask the approver for the reason. A changed call, or the same one later, opens a new approval.
-deny contains reason.of(rego.metadata.chain(), {}) if {
+deny contains reason.of(rego.metadata.rule(), {}) if {
 	input.approval.status == "denied"
 	input.approval.callDigest == input.call.digest
 }

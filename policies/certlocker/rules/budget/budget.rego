@@ -15,7 +15,7 @@ import data.certlocker.lib.reason
 #   code: READ_BUDGET_EXCEEDED
 #   severity: high
 #   remedy: Wait until the hour has passed, or raise distinctSecretsPerHourMax in the policy configuration.
-deny contains reason.of(rego.metadata.chain(), {"max": data.certlocker.config.distinctSecretsPerHourMax}) if {
+deny contains reason.of(rego.metadata.rule(), {"max": data.certlocker.config.distinctSecretsPerHourMax}) if {
 	input.principal.kind == "agent"
 	input.call.action == "secret.read"
 	input.history.hour.distinctSecrets >= data.certlocker.config.distinctSecretsPerHourMax
@@ -27,7 +27,7 @@ deny contains reason.of(rego.metadata.chain(), {"max": data.certlocker.config.di
 #   code: DENIAL_BURST
 #   severity: critical
 #   remedy: Find out who guessed the names before an operator resumes the agent.
-deny contains reason.of(rego.metadata.chain(), {"max": data.certlocker.config.deniedNamesPerMinuteMax}) if _burst
+deny contains reason.of(rego.metadata.rule(), {"max": data.certlocker.config.deniedNamesPerMinuteMax}) if _burst
 
 # METADATA
 # title: An agent that guesses names is suspended

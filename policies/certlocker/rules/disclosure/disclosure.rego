@@ -12,7 +12,7 @@ import data.certlocker.lib.reason
 #   code: DISCLOSURE_USE_ONLY
 #   severity: medium
 #   remedy: Use the secret through the gateway (certlocker_use_secret) instead of reading it.
-deny contains reason.of(rego.metadata.chain(), {}) if {
+deny contains reason.of(rego.metadata.rule(), {}) if {
 	input.call.action == "secret.read"
 	input.resource.disclosure == "use_only"
 	not caller.resource_hidden

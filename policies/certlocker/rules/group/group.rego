@@ -14,7 +14,7 @@ import data.certlocker.lib.reason
 #   code: GROUP_MISMATCH
 #   severity: high
 #   remedy: Give the agent and its token a group of the resource, or ask for an elevation.
-deny contains reason.of(rego.metadata.chain(), details) if {
+deny contains reason.of(rego.metadata.rule(), details) if {
 	input.principal.kind == "agent"
 	input.resource.type != ""
 	_present
@@ -35,7 +35,7 @@ deny contains reason.of(rego.metadata.chain(), details) if {
 #   severity: high
 #   visibility: operator
 #   remedy: A private secret is for its owner's agents. Make it a shared secret of a group if others need it.
-deny contains reason.of(rego.metadata.chain(), {}) if caller.resource_hidden
+deny contains reason.of(rego.metadata.rule(), {}) if caller.resource_hidden
 
 # What is still to be created (a new certificate) has groups but no name yet.
 _present if input.resource.exists

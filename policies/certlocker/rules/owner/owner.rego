@@ -11,7 +11,7 @@ import data.certlocker.lib.reason
 #   code: OWNER_DISABLED
 #   severity: high
 #   remedy: Enable the owner again, or give the agent an owner who answers for it.
-deny contains reason.of(rego.metadata.chain(), {}) if {
+deny contains reason.of(rego.metadata.rule(), {}) if {
 	input.principal.kind == "agent"
 	input.principal.ownerDisabled
 }

@@ -16,7 +16,7 @@ import data.certlocker.lib.reason
 #   code: ROLE_NOT_PERMITTED
 #   severity: medium
 #   remedy: Ask a person whose role permits this, or an admin to change the role.
-deny contains reason.of(rego.metadata.chain(), details) if {
+deny contains reason.of(rego.metadata.rule(), details) if {
 	_is_person_or_service
 	not _role_permits
 	details := {"role": _role_name, "action": input.call.action}
@@ -28,7 +28,7 @@ deny contains reason.of(rego.metadata.chain(), details) if {
 #   code: GROUP_NOT_HELD
 #   severity: high
 #   remedy: Ask a person who has the groups, or an admin to give them to you.
-deny contains reason.of(rego.metadata.chain(), details) if {
+deny contains reason.of(rego.metadata.rule(), details) if {
 	_is_person_or_service
 	_bound_to_groups
 	count(input.resource.groups) > 0
@@ -46,7 +46,7 @@ deny contains reason.of(rego.metadata.chain(), details) if {
 #   code: PRIVATE_NOT_OWN
 #   severity: high
 #   remedy: Ask its owner. Among people only the owner, an admin and, for its description, an auditor come near it.
-deny contains reason.of(rego.metadata.chain(), {}) if {
+deny contains reason.of(rego.metadata.rule(), {}) if {
 	_is_person_or_service
 	_bound_to_groups
 	input.resource.kind == "private"
@@ -59,7 +59,7 @@ deny contains reason.of(rego.metadata.chain(), {}) if {
 #   code: ROLE_PERMITTED
 #   severity: low
 #   visibility: operator
-allow contains reason.of(rego.metadata.chain(), {"role": input.principal.role, "action": input.call.action}) if {
+allow contains reason.of(rego.metadata.rule(), {"role": input.principal.role, "action": input.call.action}) if {
 	_is_person_or_service
 	_role_permits
 }

@@ -12,7 +12,7 @@ import data.certlocker.lib.reason
 #   code: SCOPE_MISSING
 #   severity: medium
 #   remedy: Give the agent and its token the scope, or ask for an elevation.
-deny contains reason.of(rego.metadata.chain(), details) if {
+deny contains reason.of(rego.metadata.rule(), details) if {
 	input.principal.kind == "agent"
 	sufficient := _sufficient
 	count(sufficient & caller.scopes) == 0
@@ -25,7 +25,7 @@ deny contains reason.of(rego.metadata.chain(), details) if {
 #   code: SCOPE_HELD
 #   severity: low
 #   visibility: operator
-allow contains reason.of(rego.metadata.chain(), details) if {
+allow contains reason.of(rego.metadata.rule(), details) if {
 	input.principal.kind == "agent"
 	input.principal.status == "active"
 	held := _sufficient & caller.scopes
@@ -34,45 +34,59 @@ allow contains reason.of(rego.metadata.chain(), details) if {
 }
 
 # Any one of these scopes is enough for the action.
-_scopes := {
-	"certificate.read": {"certificate:read", "certificate:request"},
-	"certificate.read_key": {"certificate:read"},
-	"certificate.request": {"certificate:request"},
-	"host.list": {"host:read"},
-	"ssh.request": {"ssh_session:request"},
-	"ssh.command": {"ssh_session:request"},
-	"probe.create": {"probe:create"},
-	"probe.read": {"probe:read"},
-	"approval.request": {"approval:request"},
-	"approval.read": {"approval:request"},
-	"audit.write": {"audit:write"},
-	"resource.list": {
-		"approval:request",
-		"audit:write",
-		"certificate:read",
-		"certificate:request",
-		"host:read",
-		"private_secret:read",
-		"probe:create",
-		"probe:read",
-		"secret:read",
-		"secret:use",
-		"ssh_session:request",
-	},
+_sufficient := {"certificate:read", "certificate:request"} if input.call.action == "certificate.read"
+
+_sufficient := {"certificate:read"} if input.call.action == "certificate.read_key"
+
+_sufficient := {"certificate:request"} if input.call.action == "certificate.request"
+
+_sufficient := {"host:read"} if input.call.action == "host.list"
+
+_sufficient := {"ssh_session:request"} if input.call.action in {"ssh.request", "ssh.command"}
+
+_sufficient := {"probe:create"} if input.call.action == "probe.create"
+
+_sufficient := {"probe:read"} if input.call.action == "probe.read"
+
+_sufficient := {"approval:request"} if input.call.action in {"approval.request", "approval.read"}
+
+_sufficient := {"audit:write"} if input.call.action == "audit.write"
+
+_sufficient := _every_scope if input.call.action == "resource.list"
+
+_sufficient := _read[_kind] if input.call.action == "secret.read"
+
+_sufficient := _use[_kind] if input.call.action == "secret.use"
+
+_read := {
+	"shared": {"secret:read"},
+	"private": {"private_secret:read"},
+	"untold": {"private_secret:read", "secret:read"},
 }
 
-_secret_scopes := {
-	"secret.read": {"shared": {"secret:read"}, "private": {"private_secret:read"}},
-	"secret.use": {"shared": {"secret:read", "secret:use"}, "private": {"private_secret:read", "secret:use"}},
+_use := {
+	"shared": {"secret:read", "secret:use"},
+	"private": {"private_secret:read", "secret:use"},
+	"untold": {"private_secret:read", "secret:read", "secret:use"},
 }
-
-_sufficient := _scopes[input.call.action]
-
-_sufficient := _secret_scopes[input.call.action][input.resource.kind] if not caller.resource_hidden
 
 # A name that does not exist and one that must stay hidden ask for the same scopes, or the answer would tell them apart.
-_sufficient := _secret_scopes[input.call.action].shared | _secret_scopes[input.call.action].private if _kind_untold
+_kind := "untold" if {
+	input.resource.kind == ""
+} else := "untold" if {
+	caller.resource_hidden
+} else := input.resource.kind
 
-_kind_untold if input.resource.kind == ""
-
-_kind_untold if caller.resource_hidden
+_every_scope := {
+	"approval:request",
+	"audit:write",
+	"certificate:read",
+	"certificate:request",
+	"host:read",
+	"private_secret:read",
+	"probe:create",
+	"probe:read",
+	"secret:read",
+	"secret:use",
+	"ssh_session:request",
+}

@@ -11,7 +11,7 @@ import data.certlocker.lib.reason
 #   code: TOKEN_EXPIRED
 #   severity: medium
 #   remedy: Issue a new token for the agent, or turn on automatic rotation.
-deny contains reason.of(rego.metadata.chain(), {}) if {
+deny contains reason.of(rego.metadata.rule(), {}) if {
 	input.token.id != ""
 	input.token.expiresUnixMs <= input.call.time.unixMs
 }
@@ -22,7 +22,7 @@ deny contains reason.of(rego.metadata.chain(), {}) if {
 #   code: CIDR_MISMATCH
 #   severity: high
 #   remedy: Call from a network of the token's CIDR list, or issue a token for this network.
-deny contains reason.of(rego.metadata.chain(), {}) if {
+deny contains reason.of(rego.metadata.rule(), {}) if {
 	count(input.token.cidrs) > 0
 	not input.token.cidrMatched
 }
@@ -33,7 +33,7 @@ deny contains reason.of(rego.metadata.chain(), {}) if {
 #   code: TOKEN_SPENT
 #   severity: medium
 #   remedy: Issue another single-use token. A token for single use is bound to the first call that was allowed.
-deny contains reason.of(rego.metadata.chain(), {}) if {
+deny contains reason.of(rego.metadata.rule(), {}) if {
 	input.token.singleUse
 	input.token.spent
 	input.call.action in _spending

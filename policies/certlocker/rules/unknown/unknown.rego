@@ -14,7 +14,7 @@ import data.certlocker.lib.reason
 #   code: RESOURCE_UNKNOWN
 #   severity: low
 #   remedy: Ask for the resources that are allowed (certlocker_list_allowed_resources) and use a name from that list.
-deny contains reason.of(rego.metadata.chain(), {"type": input.resource.type}) if {
+deny contains reason.of(rego.metadata.rule(), {"type": input.resource.type}) if {
 	input.principal.kind == "agent"
 	input.resource.type != ""
 	input.resource.name != ""

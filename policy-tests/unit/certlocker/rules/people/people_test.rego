@@ -1,0 +1,200 @@
+package certlocker.rules.people_test
+
+import data.certlocker.fixture_test as fixture
+import data.certlocker.rules.people
+
+# The whole table, once more and in full: who may do what where no group stands in the way.
+permitted := {
+	"operator": {
+		"access.read",
+		"agent.create",
+		"agent.list",
+		"agent.read",
+		"agent.resume",
+		"agent.revoke",
+		"agent.suspend",
+		"agent.update",
+		"approval.list",
+		"approval.read",
+		"elevation.create",
+		"elevation.list",
+		"elevation.revoke",
+		"group.list",
+		"group.read",
+		"host.create",
+		"host.list",
+		"host.read",
+		"host.update",
+		"person.list",
+		"person.read",
+		"secret.create",
+		"secret.delete",
+		"secret.list",
+		"secret.list_versions",
+		"secret.read_metadata",
+		"secret.restore",
+		"secret.reveal",
+		"secret.update",
+		"session.end",
+		"session.list",
+		"token.create",
+		"token.list",
+		"token.read",
+		"token.revoke",
+	},
+	"approver": {
+		"agent.list",
+		"agent.read",
+		"approval.approve",
+		"approval.deny",
+		"approval.list",
+		"approval.read",
+		"elevation.list",
+		"group.list",
+		"group.read",
+		"host.list",
+		"host.read",
+		"person.list",
+		"person.read",
+		"secret.list",
+		"secret.list_versions",
+		"secret.read_metadata",
+		"session.list",
+		"token.list",
+		"token.read",
+	},
+	"auditor": {
+		"access.read",
+		"agent.list",
+		"agent.read",
+		"api_key.list",
+		"approval.list",
+		"approval.read",
+		"audit.export",
+		"audit.read",
+		"audit.verify",
+		"elevation.list",
+		"group.list",
+		"group.read",
+		"host.list",
+		"host.read",
+		"person.list",
+		"person.read",
+		"policy.read",
+		"secret.list",
+		"secret.list_versions",
+		"secret.read_metadata",
+		"session.list",
+		"token.list",
+		"token.read",
+	},
+	"policy-author": {
+		"audit.read",
+		"policy.evaluate",
+		"policy.push",
+		"policy.read",
+		"policy.replay",
+	},
+}
+
+actions := (((permitted.operator | permitted.approver) | permitted.auditor) | permitted["policy-author"]) | {
+	"api_key.create",
+	"api_key.revoke",
+	"group.create",
+	"group.update",
+	"kill.create",
+	"kill.lift",
+	"person.create",
+	"person.update",
+	"policy.activate",
+	"policy.rollback",
+	"secret.read",
+}
+
+answer(question) := {"deny": fixture.codes(deny), "allow": fixture.codes(allow)} if {
+	deny := people.deny with input as question
+	allow := people.allow with input as question
+}
+
+yes := {"deny": set(), "allow": {"ROLE_PERMITTED"}}
+
+no := {"deny": {"ROLE_NOT_PERMITTED"}, "allow": set()}
+
+test_permitted[name] if {
+	some role, list in permitted
+	some action in list
+	name := concat(" ", [role, action])
+	answer(fixture.call(role, action, "none")) == yes
+}
+
+test_not_permitted[name] if {
+	some role, list in permitted
+	some action in (actions - list)
+	name := concat(" ", [role, action])
+	answer(fixture.call(role, action, "none")) == no
+}
+
+test_admin_may_everything[action] if {
+	some action in actions
+	answer(fixture.call("admin", action, "mixed-agent")) == yes
+}
+
+test_service_account_neither_approves_nor_sees_values[action] if {
+	some action in actions
+	expected := {true: no, false: yes}[action in {"approval.approve", "approval.deny", "secret.reveal"}]
+	answer(fixture.call("automation", action, "none")) == expected
+}
+
+test_own_api_keys[name] if {
+	some name, case in {
+		"create one's own": {"as": "operator", "action": "api_key.create", "resource": "ada-key", "answer": yes},
+		"revoke one's own": {"as": "operator", "action": "api_key.revoke", "resource": "ada-key", "answer": yes},
+		"revoke another's": {"as": "operator", "action": "api_key.revoke", "resource": "bo-key", "answer": no},
+		"an auditor has no such right": {"as": "auditor", "action": "api_key.create", "resource": "ada-key", "answer": no},
+	}
+	answer(fixture.call(case.as, case.action, case.resource)) == case.answer
+}
+
+test_groups[name] if {
+	outside := {"deny": {"GROUP_NOT_HELD"}, "allow": {"ROLE_PERMITTED"}}
+	some name, case in {
+		"operator reads in own group": {"as": "operator", "action": "agent.read", "resource": "dev-agent", "answer": yes},
+		"operator reads what shares one group": {"as": "operator", "action": "agent.read", "resource": "mixed-agent", "answer": yes},
+		"operator reads nothing else": {"as": "operator", "action": "secret.read_metadata", "resource": "prod-secret", "answer": outside},
+		"operator changes in own group": {"as": "operator", "action": "agent.suspend", "resource": "dev-agent", "answer": yes},
+		"operator changes only where all groups are own": {"as": "operator", "action": "agent.suspend", "resource": "mixed-agent", "answer": outside},
+		"approver decides in own group": {"as": "approver", "action": "approval.approve", "resource": "prod-approval", "answer": yes},
+		"approver decides what shares one group": {"as": "approver", "action": "approval.deny", "resource": "mixed-agent", "answer": yes},
+		"approver decides nothing else": {"as": "approver", "action": "approval.approve", "resource": "dev-agent", "answer": outside},
+		"auditor reads across groups": {"as": "auditor", "action": "secret.read_metadata", "resource": "prod-secret", "answer": yes},
+		"admin has every group": {"as": "admin", "action": "agent.update", "resource": "mixed-agent", "answer": yes},
+	}
+	answer(fixture.call(case.as, case.action, case.resource)) == case.answer
+}
+
+test_private_secrets[name] if {
+	others := {"deny": {"PRIVATE_NOT_OWN"}, "allow": {"ROLE_PERMITTED"}}
+	some name, case in {
+		"one's own": {"as": "operator", "action": "secret.reveal", "resource": "ada-private", "answer": yes},
+		"another's value": {"as": "operator", "action": "secret.reveal", "resource": "bo-private", "answer": others},
+		"another's description": {"as": "operator", "action": "secret.read_metadata", "resource": "bo-private", "answer": others},
+		"an auditor sees descriptions": {"as": "auditor", "action": "secret.read_metadata", "resource": "bo-private", "answer": yes},
+		"an admin sees all": {"as": "admin", "action": "secret.reveal", "resource": "bo-private", "answer": yes},
+	}
+	answer(fixture.call(case.as, case.action, case.resource)) == case.answer
+}
+
+test_agents_have_no_role if {
+	answer(fixture.call("dev-agent", "agent.suspend", "dev-agent")) == {"deny": set(), "allow": set()}
+}
+
+test_title_without_role if {
+	question := object.union(fixture.call("operator", "agent.list", "none"), {"principal": {"role": ""}})
+	found := people.deny with input as question
+	{one.title | some one in found} == {"Access denied. Role (none) does not permit agent.list"}
+}
+
+test_suspended_person_may_nothing if {
+	question := object.union(fixture.call("admin", "agent.list", "none"), {"principal": {"status": "suspended"}})
+	answer(question) == no
+}
