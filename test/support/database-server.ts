@@ -11,7 +11,7 @@ import { silentLog } from './silent-log.ts'
 const TEMPLATE = 'certlocker_template'
 const EMPTY = 'template1'
 const ADMIN_POOL_MAX = 4
-const ADMIN_QUERY_TIMEOUT_MS = 60_000
+const ADMIN_TIMEOUT_MS = 60_000
 
 /** What a test can be given: the migrated schema without rows, or nothing at all. */
 export type DatabaseContent = 'migrated' | 'empty'
@@ -71,7 +71,7 @@ async function start(): Promise<Running> {
       poolMax,
       applicationName: 'test run',
       log: silentLog,
-      queryTimeoutMs: ADMIN_QUERY_TIMEOUT_MS,
+      timeoutMs: ADMIN_TIMEOUT_MS,
     })
   const { knex: admin, close: closeAdmin } = open('postgres', ADMIN_POOL_MAX)
   await admin.raw('CREATE DATABASE ??', [TEMPLATE])

@@ -8,12 +8,14 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Secret } from '../../kernel/secret.ts'
 import { EmbeddedClusterError } from './embedded-cluster-error.ts'
@@ -23,6 +25,7 @@ import type { RunAs } from './run-as.ts'
 const PASSWORD_BYTES = 32
 const PASSWORD_FILE = 'certlocker-superuser.password'
 const INITDB_MAX_MS = 120_000
+const STAGE = '.new-'
 
 export interface NewCluster {
   readonly initdb: string
@@ -42,7 +45,8 @@ export function clusterExists(dataDirectory: string): boolean {
  * @throws EmbeddedClusterError with initdb's last words
  */
 export async function createCluster({ initdb, dataDirectory, runAs, durable }: NewCluster): Promise<void> {
-  const stage = mkdtempSync(`${dataDirectory}.new-`)
+  removeLeftovers(dataDirectory)
+  const stage = mkdtempSync(`${dataDirectory}${STAGE}`)
   const data = join(stage, 'data')
   const password = join(stage, 'password')
   const give = (path: string) => runAs.user && chownSync(path, runAs.user.uid, runAs.user.gid)
@@ -92,17 +96,30 @@ async function runInitdb(
       timeout: INITDB_MAX_MS,
     })
   } catch (cause) {
-    const said = cause instanceof Error && 'stderr' in cause ? `${cause.message}\n${cause.stderr}` : String(cause)
+    const said = cause instanceof Error ? cause.message : String(cause)
     throw new EmbeddedClusterError(explainFailure(dataDirectory, said), { cause })
+  }
+}
+
+/** Of creators that were killed. A younger one may still be at work. */
+function removeLeftovers(dataDirectory: string): void {
+  const folder = dirname(dataDirectory)
+  for (const name of readdirSync(folder).filter((name) => name.startsWith(`${basename(dataDirectory)}${STAGE}`))) {
+    const leftover = join(folder, name)
+    const ageMs = Date.now() - (statSync(leftover, { throwIfNoEntry: false })?.mtimeMs ?? 0)
+    if (ageMs > 2 * INITDB_MAX_MS) rmSync(leftover, { recursive: true, force: true })
   }
 }
 
 function publish(data: string, dataDirectory: string): void {
   try {
     renameSync(data, dataDirectory)
-  } catch (error) {
-    if (!clusterExists(dataDirectory)) throw error
-    return
+  } catch (cause) {
+    if (clusterExists(dataDirectory)) return
+    throw new EmbeddedClusterError(
+      `${dataDirectory} is not empty and holds no embedded database: move it away, or choose another dataDir`,
+      { cause },
+    )
   }
   const parent = openSync(dirname(dataDirectory), 'r')
   try {

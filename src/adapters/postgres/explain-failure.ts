@@ -3,7 +3,10 @@ import { useExternalDatabase } from './embedded-cluster-error.ts'
 const LINES_SHOWN = 12
 
 const remedies: readonly { readonly says: RegExp; readonly remedy: string }[] = [
-  { says: /No space left on device/, remedy: 'the disk is full: free space, or choose a dataDir elsewhere' },
+  {
+    says: /No space left on device|Check free disk space/,
+    remedy: 'the disk is full: free space, or choose a dataDir elsewhere',
+  },
   { says: /Read-only file system/, remedy: 'the file system is read-only: choose a dataDir that can be written' },
   { says: /EACCES|Permission denied/, remedy: 'its user may not use a file or folder named there: give it access' },
   {

@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises'
+import type { ConfigProblem } from './load-config.ts'
+import { type Setting, settings } from './setting.ts'
+
+const PREFIX = 'CERTLOCKER_'
+const FILE_SUFFIX = '_FILE'
+/** They belong to the command line. */
+const notConfiguration = new Set(['CERTLOCKER_URL', 'CERTLOCKER_API_KEY', 'CERTLOCKER_MCP_TOKEN'])
+const aliases = [
+  { name: 'DATABASE_URL', key: 'database.url' },
+  { name: 'VAULT_ADDR', key: 'vault.address' },
+] as const
+
+export interface EnvironmentValue {
+  readonly name: string
+  readonly value: unknown
+}
+
+/** The settings given by variables: by key, parsed by the setting's type. `NAME_FILE` names a file that holds the value. */
+export async function environmentValues(
+  environment: Readonly<Record<string, string | undefined>>,
+  problems: ConfigProblem[],
+): Promise<ReadonlyMap<string, EnvironmentValue>> {
+  const values = new Map<string, EnvironmentValue>()
+  for (const { name, key } of aliases) {
+    const setting = settings.find((each) => each.key === key)
+    const text = environment[name]
+    if (setting !== undefined && text !== undefined && text !== '') values.set(key, { name, value: text })
+  }
+  for (const [name, text] of Object.entries(environment)) {
+    if (!name.startsWith(PREFIX) || notConfiguration.has(name) || text === undefined) continue
+    const found = settingFor(name)
+    if (found === undefined) {
+      problems.push({ place: name, problem: 'is no setting; `certlocker config schema` lists them' })
+      continue
+    }
+    const content = found.isFile ? await contentOf(name, text, problems) : text
+    if (content !== undefined) values.set(found.setting.key, { name, value: parsed(found.setting, content) })
+  }
+  return values
+}
+
+function settingFor(name: string): { readonly setting: Setting; readonly isFile: boolean } | undefined {
+  const direct = settings.find(({ variable }) => variable === name)
+  if (direct !== undefined) return { setting: direct, isFile: false }
+  if (!name.endsWith(FILE_SUFFIX)) return undefined
+  const setting = settings.find(({ variable }) => variable === name.slice(0, -FILE_SUFFIX.length))
+  return setting && { setting, isFile: true }
+}
+
+async function contentOf(name: string, file: string, problems: ConfigProblem[]): Promise<string | undefined> {
+  try {
+    return (await readFile(file, 'utf8')).replace(/\r?\n$/, '')
+  } catch {
+    problems.push({ place: name, problem: 'names a file that cannot be read' })
+    return undefined
+  }
+}
+
+/** What does not parse stays text, which the schema then refuses by its type. */
+function parsed({ schema }: Setting, text: string): unknown {
+  if (schema.type === 'integer') return /^-?\d{1,15}$/.test(text) ? Number(text) : text
+  if (schema.type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
+  if (schema.type === 'array')
+    return text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
+  return text
+}

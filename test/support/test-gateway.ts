@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startGateway } from '../../src/app.ts'
+import { loadConfig } from '../../src/config/load-config.ts'
+import { exercised } from './components.ts'
+import { testDatabase } from './database.ts'
+import { type RestClient, restClient } from './rest-client.ts'
+import { silentLog } from './silent-log.ts'
+
+export interface TestGateway {
+  readonly url: string
+  readonly adminKey: string
+  /** The REST API as the built-in admin. */
+  readonly api: RestClient
+  /** Every audit line printed so far. */
+  readonly auditLines: readonly string[]
+  /** Connection URL of the gateway's own database, with superuser rights. */
+  readonly databaseUrl: string
+  readonly dataDir: string
+  stop(): Promise<void>
+  /** Starts the gateway again on the same database and data directory. */
+  restart(settings?: Settings): Promise<TestGateway>
+}
+
+/** Environment variables of the gateway, on top of the test's own. */
+export type Settings = Readonly<Record<string, string>>
+
+/** The real gateway on a database of its own, in this process, on a free port. */
+export async function testGateway(settings: Settings = {}): Promise<TestGateway> {
+  const database = await testDatabase()
+  exercised('postgres')
+  const dataDir = await mkdtemp(join(tmpdir(), 'certlocker-test-'))
+  const adminKey = randomBytes(24).toString('hex')
+  return startOn({
+    url: database.url,
+    dataDir,
+    adminKey,
+    settings,
+    dispose: async () => {
+      await database.drop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  })
+}
+
+interface Place {
+  readonly url: string
+  readonly dataDir: string
+  readonly adminKey: string
+  readonly settings: Settings
+  readonly dispose: () => Promise<void>
+}
+
+async function startOn(place: Place): Promise<TestGateway> {
+  const loaded = await loadConfig({
+    environment: {
+      CERTLOCKER_DATABASE__URL: place.url,
+      CERTLOCKER_DATA_DIR: place.dataDir,
+      CERTLOCKER_HTTP__PORT: '0',
+      CERTLOCKER_BOOTSTRAP__ADMIN_KEY: place.adminKey,
+      ...place.settings,
+    },
+  })
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.error))
+  const auditLines: string[] = []
+  const gateway = await startGateway(loaded.value.config, {
+    log: silentLog,
+    auditLine: (line) => auditLines.push(line),
+    version: '0.0.0-test',
+  })
+  let running = true
+  const halt = async () => {
+    if (running) await gateway.stop()
+    running = false
+  }
+  return {
+    url: gateway.url,
+    adminKey: place.adminKey,
+    api: restClient(gateway.url, place.adminKey),
+    auditLines,
+    databaseUrl: place.url,
+    dataDir: place.dataDir,
+    stop: async () => {
+      await halt()
+      await place.dispose()
+    },
+    restart: async (settings = {}) => {
+      await halt()
+      return startOn({ ...place, settings: { ...place.settings, ...settings } })
+    },
+  }
+}
