@@ -50,7 +50,11 @@ export async function paginate<T extends Ordered>(
     .limit(page.limit + 1)
   const items = rows.slice(0, page.limit).map(fromRow)
   const last = items.at(-1)
-  return ok({ items, nextCursor: rows.length > page.limit && last !== undefined ? encodeCursor([last.createdAt.toISOString(), last.id]) : null })
+  return ok({
+    items,
+    nextCursor:
+      rows.length > page.limit && last !== undefined ? encodeCursor([last.createdAt.toISOString(), last.id]) : null,
+  })
 }
 
 /** Which part of a list in the order of names is wanted. */
@@ -86,7 +90,9 @@ function encodeCursor(parts: readonly string[]): string {
 }
 
 function parseCursor(cursor: string): { createdAt: Date; id: string } | undefined {
-  const match = /^\["(\d{4}-\d{2}-\d{2}T[\d:.]{12}Z)","([a-z]{3}_[0-9a-z]{1,40})"\]$/.exec(Buffer.from(cursor, 'base64url').toString())
+  const match = /^\["(\d{4}-\d{2}-\d{2}T[\d:.]{12}Z)","([a-z]{3}_[0-9a-z]{1,40})"\]$/.exec(
+    Buffer.from(cursor, 'base64url').toString(),
+  )
   const [, time, id] = match ?? []
   if (time === undefined || id === undefined) return undefined
   const createdAt = new Date(time)

@@ -1,6 +1,11 @@
 /** Properties that every registered resource shows in the same way. */
 export const createdProperties = {
-  createdAt: { type: 'string', format: 'date-time', description: 'When it was created', examples: ['2026-03-01T09:30:00.000Z'] },
+  createdAt: {
+    type: 'string',
+    format: 'date-time',
+    description: 'When it was created',
+    examples: ['2026-03-01T09:30:00.000Z'],
+  },
   createdBy: {
     type: 'string',
     maxLength: 128,

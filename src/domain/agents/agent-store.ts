@@ -43,7 +43,8 @@ export class AgentStore {
 
   async list({ owner, groups }: AgentFilter, page: Page): Promise<Result<Paged<Agent>, Fault>> {
     const query = this.#select()
-    if (owner !== undefined) query.where((either) => either.where('people.id', owner).orWhere('people.email', owner.toLowerCase()))
+    if (owner !== undefined)
+      query.where((either) => either.where('people.id', owner).orWhere('people.email', owner.toLowerCase()))
     if (groups !== undefined) whereInAnyGroup(query, agentMembership, groups)
     return paginate(query, { createdAt: 'agents.created_at', id: 'agents.id' }, page, agentFromRow)
   }
@@ -51,7 +52,13 @@ export class AgentStore {
   /** @returns false when the name is taken */
   async insert(agent: Agent): Promise<boolean> {
     const inserted: unknown[] = await this.#db('agents')
-      .insert({ id: agent.id, name: agent.name, created_at: agent.createdAt, created_by: agent.createdBy, ...mutable(agent) })
+      .insert({
+        id: agent.id,
+        name: agent.name,
+        created_at: agent.createdAt,
+        created_by: agent.createdBy,
+        ...mutable(agent),
+      })
       .onConflict('name')
       .ignore()
       .returning('id')

@@ -8,7 +8,11 @@ const name = {
   description: 'Unique slug of the agent; it never changes',
   examples: ['cursor-ops'],
 } as const
-const description = { ...paragraph, description: 'What the agent is for', examples: ['Fixes edge proxies from Cursor'] } as const
+const description = {
+  ...paragraph,
+  description: 'What the agent is for',
+  examples: ['Fixes edge proxies from Cursor'],
+} as const
 const owner = {
   type: 'string',
   minLength: 1,
@@ -25,7 +29,10 @@ const scopeList = {
   description: 'Kinds of action the agent may ask for',
   examples: [['secret:read', 'host:read']],
 } as const
-const groups = { ...groupReferences, description: "Names or ids of groups, within the owner's and the creator's" } as const
+const groups = {
+  ...groupReferences,
+  description: "Names or ids of groups, within the owner's and the creator's",
+} as const
 
 export const createAgentSchema = {
   type: 'object',

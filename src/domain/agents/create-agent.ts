@@ -39,7 +39,8 @@ export async function createAgent(
       createdAt: new Date(deps.clock.now()),
       createdBy: by.actor.id,
     }
-    if (!(await work.agents.insert(agent))) return err(fault('NAME_TAKEN', { message: `The name ${agent.name} is taken` }))
+    if (!(await work.agents.insert(agent)))
+      return err(fault('NAME_TAKEN', { message: `The name ${agent.name} is taken` }))
     work.record(agentChangedEntry(by, 'AGENT_CREATED', null, agent))
     return ok(agent)
   })

@@ -24,7 +24,11 @@ export async function resumeAgent(
     const after = resume(before)
     if (!after.ok || before.status === 'active') return after
     if (owner?.id !== before.ownerId || owner.disabledAt !== null) {
-      return err(fault('STATE_CONFLICT', { message: `The owner ${before.owner} is disabled: enable them, or give the agent another owner` }))
+      return err(
+        fault('STATE_CONFLICT', {
+          message: `The owner ${before.owner} is disabled: enable them, or give the agent another owner`,
+        }),
+      )
     }
     await work.agents.save(after.value)
     work.record(agentChangedEntry(by, 'AGENT_RESUMED', before, after.value, { reason }))

@@ -28,7 +28,9 @@ export async function revokeAgent(
     await work.agents.save(after)
     work.record(agentChangedEntry(by, 'AGENT_REVOKED', before, after, { reason }))
     for (const token of await work.tokens.revokeAllOf(before.id, new Date(now))) {
-      work.record(tokenChangedEntry(by, 'MCP_TOKEN_REVOKED', after, { ...token, revokedAt: null }, token, now, { reason }))
+      work.record(
+        tokenChangedEntry(by, 'MCP_TOKEN_REVOKED', after, { ...token, revokedAt: null }, token, now, { reason }),
+      )
     }
     await work.endSessions(by, { agentId: before.id }, 'revoked')
     for (const approval of await work.approvals.cancelPending({ agentId: before.id })) {

@@ -1,6 +1,5 @@
 import type { Client } from 'pg'
 import { type AppendReply, type AppendRow, appendParameters, readFrontier, readReply } from './append-batch.ts'
-import { appendBounds } from './append-queue.ts'
 import type { Frontier } from './merkle.ts'
 
 const appendQuery = {
@@ -8,7 +7,7 @@ const appendQuery = {
   text: `SELECT * FROM audit_append(${Array.from({ length: appendParameters }, (_, index) => `$${index + 1}`).join(', ')})`,
 }
 
-/** Opens a connection to the database that belongs to the caller alone. */
+/** Opens a connection that belongs to the caller alone. Its statements end by themselves after a few seconds. */
 export type OpenConnection = () => Promise<Client>
 
 /** The flusher's own connection: opened when first needed. Once dropped, after any error, it stays so. */
@@ -64,7 +63,6 @@ export class AppendConnection {
   async #openGuarded(): Promise<Client> {
     const client = await this.#open()
     client.on('error', () => this.drop())
-    await client.query(`SET statement_timeout = ${appendBounds.timeoutMs}`)
     return client
   }
 }

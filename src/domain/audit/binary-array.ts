@@ -9,10 +9,10 @@ export function textArray(values: readonly (string | null)[]): Buffer {
   const lengths = values.map((value) => (value === null ? -1 : Buffer.byteLength(value)))
   const array = newArray(OID.text, lengths)
   let offset = array.dataOffset
-  values.forEach((value, index) => {
+  for (const [index, value] of values.entries()) {
     offset = array.bytes.writeInt32BE(lengths[index] ?? -1, offset)
     if (value !== null) offset += array.bytes.write(value, offset)
-  })
+  }
   return array.bytes
 }
 

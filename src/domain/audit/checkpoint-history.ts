@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncDirectory, writeDurably } from './private-file.ts'
@@ -26,7 +27,8 @@ export class CheckpointHistory {
   async add(note: string): Promise<void> {
     this.#count ??= await this.#prepare()
     if (this.#count >= checkpointsKept * 1.1) this.#count = await this.#keepNewest(checkpointsKept)
-    await writeDurably(this.#path, `${note}\n`, 'a')
+    await writeDurably(this.#path, textOf([note]), 'a')
+    if (this.#count === 0) await syncDirectory(dirname(this.#path))
     this.#count += 1
   }
 
@@ -37,15 +39,20 @@ export class CheckpointHistory {
     this.#count = undefined
   }
 
+  /** @returns how many notes there are, after the remains of a crash were cut off */
   async #prepare(): Promise<number> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
-    return this.#keepNewest(Number.POSITIVE_INFINITY)
+    const text = await this.#text()
+    const notes = parseNotes(text)
+    // A replica that shares the file may be adding to it: it is not rewritten without need.
+    return text === textOf(notes) ? notes.length : this.#keepNewest(checkpointsKept)
   }
 
   async #keepNewest(max: number): Promise<number> {
     const notes = (await this.notes()).slice(-max)
-    await writeDurably(`${this.#path}.new`, notes.map((note) => `${note}\n`).join(''))
-    await rename(`${this.#path}.new`, this.#path)
+    const temporary = `${this.#path}.${randomBytes(6).toString('hex')}`
+    await writeDurably(temporary, textOf(notes))
+    await rename(temporary, this.#path)
     await syncDirectory(dirname(this.#path))
     return notes.length
   }
@@ -58,6 +65,10 @@ export class CheckpointHistory {
       throw error
     }
   }
+}
+
+function textOf(notes: readonly string[]): string {
+  return notes.map((note) => `${note}\n`).join('')
 }
 
 function parseNotes(text: string): string[] {

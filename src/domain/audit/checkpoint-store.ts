@@ -70,10 +70,21 @@ export class CheckpointStore {
   /** The notes of the last checkpoint within each `step` events, from the smallest, up to `sizeMax`. */
   async notesEvery(step: number, sizeMax: number): Promise<string[]> {
     const { rows } = await this.#db.raw<{ rows: { note: string }[] }>(
-      'SELECT DISTINCT ON ((size - 1) / ?::bigint) note FROM audit_checkpoints WHERE size <= ? ORDER BY (size - 1) / ?::bigint, size DESC',
-      [step, sizeMax, step],
+      `SELECT DISTINCT ON (part) note
+       FROM (SELECT note, size, (size - 1) / ?::bigint AS part FROM audit_checkpoints WHERE size <= ?) parts
+       ORDER BY part, size DESC`,
+      [step, sizeMax],
     )
     return rows.map(({ note }) => note)
+  }
+
+  /** The size of a checkpoint that a log of that size cannot have, if there is one. */
+  async sizeOutside(logSize: number): Promise<number | undefined> {
+    const row: { size: string | number } | undefined = await this.#db('audit_checkpoints')
+      .where('size', '>', logSize)
+      .orWhere('size', '<', 1)
+      .first('size')
+    return row && Number(row.size)
   }
 
   async #first(query: Knex.QueryBuilder): Promise<StoredCheckpoint | undefined> {

@@ -24,15 +24,28 @@ export async function advanceFrontier(db: Knex, frontier: Frontier, size: number
 }
 
 /** As `advanceFrontier`, from the events themselves; stops at the first one that is missing or does not fit its leaf. */
-export async function rehashEvents(db: Knex, frontier: Frontier, size: number): Promise<{ frontier: Frontier; firstBadSeq: number | null }> {
+export async function rehashEvents(
+  db: Knex,
+  frontier: Frontier,
+  size: number,
+): Promise<{ frontier: Frontier; firstBadSeq: number | null }> {
   let rehashed = frontier
   while (rehashed.size < size) {
     const end = Math.min(size, rehashed.size + EVENTS_PER_PAGE)
-    const rows: EventRow[] = await db('audit_events').select('seq', 'event', 'leaf').where('seq', '>', rehashed.size).where('seq', '<=', end).orderBy('seq')
+    const rows: EventRow[] = await db('audit_events')
+      .select('seq', 'event', 'leaf')
+      .where('seq', '>', rehashed.size)
+      .where('seq', '<=', end)
+      .orderBy('seq')
     const start = rehashed.size
-    const bad = Array.from({ length: end - start }, (_, index) => index).find((index) => !isEventAt(rows[index], start + index + 1))
+    const bad = Array.from({ length: end - start }, (_, index) => index).find(
+      (index) => !isEventAt(rows[index], start + index + 1),
+    )
     if (bad !== undefined) return { frontier: rehashed, firstBadSeq: start + bad + 1 }
-    rehashed = pushLeaves(rehashed, rows.map(({ leaf }) => leaf))
+    rehashed = pushLeaves(
+      rehashed,
+      rows.map(({ leaf }) => leaf),
+    )
   }
   return { frontier: rehashed, firstBadSeq: null }
 }

@@ -21,7 +21,7 @@ export function inclusionRanges(index: number, size: number): LeafRange[] {
       start = middle
     }
   }
-  return ranges.reverse()
+  return ranges.toReversed()
 }
 
 /** The subtrees of a consistency proof (RFC 9162 section 2.1.4.1) between two sizes, in the proof's order. */
@@ -41,18 +41,18 @@ export function consistencyRanges(first: number, second: number): LeafRange[] {
   }
   // The old root is known to whoever checks; only a part of it has to be told.
   if (start > 0) ranges.push({ start, end })
-  return ranges.reverse()
+  return ranges.toReversed()
 }
 
 /**
  * Hashes subtrees in one pass over the leaves.
  * @param leaves chunks of leaf hashes from index 0 in order, at least as far as the ranges reach
- * @returns the hash of each range, in the order given
+ * @returns the hash of each range, in the order given; undefined when there are not enough leaves
  */
 export async function hashRanges(
   ranges: readonly LeafRange[],
   leaves: AsyncIterable<readonly Buffer[]>,
-): Promise<Buffer[]> {
+): Promise<Buffer[] | undefined> {
   const subtrees = new Map<LeafRange, Frontier>(ranges.map((range) => [range, emptyFrontier]))
   let index = 0
   for await (const chunk of leaves) {
@@ -62,10 +62,8 @@ export async function hashRanges(
     }
     index += chunk.length
   }
-  return [...subtrees].map(([{ start, end }, subtree]) => {
-    if (subtree.size !== end - start) throw new RangeError(`the leaves end at ${index}, before ${end}`)
-    return rootOf(subtree)
-  })
+  const isComplete = [...subtrees].every(([{ start, end }, { size }]) => size === end - start)
+  return isComplete ? [...subtrees.values()].map(rootOf) : undefined
 }
 
 export interface InclusionClaim {

@@ -31,7 +31,12 @@ export interface StartupCheckDeps {
  * since then are read.
  * @returns a fault to stop with when it does not; a database that contradicts itself is never accepted
  */
-export async function checkLogAtStart({ knex, key, history, acceptTruncated }: StartupCheckDeps): Promise<Result<CheckedLog, Fault>> {
+export async function checkLogAtStart({
+  knex,
+  key,
+  history,
+  acceptTruncated,
+}: StartupCheckDeps): Promise<Result<CheckedLog, Fault>> {
   const outside = newestOf(await history.notes(), key)
   if (!outside.ok) return outside
   const store = new CheckpointStore(knex)
@@ -39,23 +44,32 @@ export async function checkLogAtStart({ knex, key, history, acceptTruncated }: S
   const own = await checkDatabase(knex, inside, key)
   if (!own.ok) return own
   const checked = { frontier: own.value, checkpoint: inside ?? null }
-  const difference = outside.value && (await differenceFrom(outside.value, { knex, store, inside, size: own.value.size }))
+  const difference =
+    outside.value && (await differenceFrom(outside.value, { knex, store, inside, size: own.value.size }))
   if (outside.value === undefined || difference === undefined) return ok({ ...checked, accepted: null })
   const [size, previousSize] = [own.value.size, outside.value.size]
   if (acceptTruncated === size) return ok({ ...checked, accepted: { acceptedTruncatedSize: size, previousSize } })
-  return err(auditFault(
-    `The audit log in the database has ${size} events and ${difference}. Restore the database; or, when events are lost for good, ` +
-      `start once with audit.acceptTruncated: ${size}, which goes on record`,
-  ))
+  return err(
+    auditFault(
+      `The audit log in the database has ${size} events and ${difference}. Restore the database; or, when events are lost for good, ` +
+        `start once with audit.acceptTruncated: ${size}, which goes on record`,
+    ),
+  )
 }
 
 /** The log must continue the newest checkpoint in its own database. */
-async function checkDatabase(knex: Knex, inside: StoredCheckpoint | undefined, key: CheckpointVerifier): Promise<Result<Frontier, Fault>> {
+async function checkDatabase(
+  knex: Knex,
+  inside: StoredCheckpoint | undefined,
+  key: CheckpointVerifier,
+): Promise<Result<Frontier, Fault>> {
   const frontier = await readLogFrontier(knex)
   if (frontier === undefined) return err(contradiction('the stored head of the log does not fit its root'))
   if (inside === undefined) return rehashesTo(knex, emptyFrontier, frontier)
-  if (!isSound(inside, key)) return err(contradiction(`the checkpoint of size ${inside.size} is not what the key signed`))
-  if (inside.size > frontier.size) return err(contradiction(`the log has ${frontier.size} events, its last checkpoint ${inside.size}`))
+  if (!isSound(inside, key))
+    return err(contradiction(`the checkpoint of size ${inside.size} is not what the key signed`))
+  if (inside.size > frontier.size)
+    return err(contradiction(`the log has ${frontier.size} events, its last checkpoint ${inside.size}`))
   return rehashesTo(knex, inside.frontier, frontier)
 }
 
@@ -63,7 +77,9 @@ async function rehashesTo(knex: Knex, from: Frontier, to: Frontier): Promise<Res
   const { frontier, firstBadSeq } = await rehashEvents(knex, from, to.size)
   if (firstBadSeq !== null) return err(contradiction(`event ${firstBadSeq} is missing or changed`))
   if (rootOf(frontier).equals(rootOf(to))) return ok(to)
-  return err(contradiction(`the events from ${from.size + 1} to ${to.size} do not lead from the last checkpoint to the root`))
+  return err(
+    contradiction(`the events from ${from.size + 1} to ${to.size} do not lead from the last checkpoint to the root`),
+  )
 }
 
 interface Database {
@@ -74,7 +90,10 @@ interface Database {
 }
 
 /** @returns in words, how the log differs from the copy outside, or undefined when it continues it */
-async function differenceFrom(outside: Checkpoint, { knex, store, inside, size }: Database): Promise<string | undefined> {
+async function differenceFrom(
+  outside: Checkpoint,
+  { knex, store, inside, size }: Database,
+): Promise<string | undefined> {
   const copy = `the copy of its checkpoints outside the database has ${outside.size}`
   if (outside.size > size) return `${copy}: it was truncated`
   if (inside === undefined) return `no checkpoint, but ${copy}`
@@ -82,14 +101,21 @@ async function differenceFrom(outside: Checkpoint, { knex, store, inside, size }
   const then = await advanceFrontier(knex, base?.frontier ?? emptyFrontier, outside.size)
   if (!rootOf(then).equals(outside.root)) return `${copy} and another root: it is not the same log`
   const now = await advanceFrontier(knex, then, inside.size)
-  return outside.size >= inside.size || rootOf(now).equals(inside.root) ? undefined : `${copy}, which it does not continue`
+  return outside.size >= inside.size || rootOf(now).equals(inside.root)
+    ? undefined
+    : `${copy}, which it does not continue`
 }
 
 function newestOf(notes: readonly string[], key: CheckpointVerifier): Result<Checkpoint | undefined, Fault> {
-  const newest = notes.reduce<string | undefined>((best, note) => (best === undefined || sizeIn(note) >= sizeIn(best) ? note : best), undefined)
+  const newest = notes.reduce<string | undefined>(
+    (best, note) => (best === undefined || sizeIn(note) >= sizeIn(best) ? note : best),
+    undefined,
+  )
   if (newest === undefined) return ok(undefined)
   const checkpoint = openCheckpoint(newest, key)
-  return checkpoint ? ok(checkpoint) : err(auditFault('The newest checkpoint in the copy outside the database is not signed with the key of this log'))
+  return checkpoint
+    ? ok(checkpoint)
+    : err(auditFault('The newest checkpoint in the copy outside the database is not signed with the key of this log'))
 }
 
 function sizeIn(note: string): number {
@@ -98,9 +124,17 @@ function sizeIn(note: string): number {
 
 function isSound({ size, root, frontier, note }: StoredCheckpoint, key: CheckpointVerifier): boolean {
   const signed = openCheckpoint(note, key)
-  return signed !== undefined && signed.size === size && signed.root.equals(root) && isFrontier(frontier) && rootOf(frontier).equals(root)
+  return (
+    signed !== undefined &&
+    signed.size === size &&
+    signed.root.equals(root) &&
+    isFrontier(frontier) &&
+    rootOf(frontier).equals(root)
+  )
 }
 
 function contradiction(what: string): Fault {
-  return auditFault(`The audit log in the database contradicts itself: ${what}. It was tampered with or damaged; restore it from a backup`)
+  return auditFault(
+    `The audit log in the database contradicts itself: ${what}. It was tampered with or damaged; restore it from a backup`,
+  )
 }

@@ -49,7 +49,9 @@ export async function* verifiedRows(db: Knex): AsyncGenerator<VerifiedRow[]> {
 export function problemInEvent(row: VerifiedRow): string | undefined {
   const event = parseCanonical(row.event)
   if (event === undefined) return 'its text is not canonical JSON of an event'
-  const column = columnsOf(event).find(([name, value]) => row[name] === null ? value !== null : String(row[name]) !== value)
+  const column = columnsOf(event).find(([name, value]) =>
+    row[name] === null ? value !== null : String(row[name]) !== value,
+  )
   if (column !== undefined) return `column ${column[0].replace('_us', '')} differs from the event`
   if (!leafHash(row.event).equals(row.leaf)) return 'its text does not fit its leaf hash'
   return row.decision_id === null && row.input === null ? undefined : problemInDecision(event, row)
@@ -59,7 +61,8 @@ function problemInDecision(event: AuditEvent, row: VerifiedRow): string | undefi
   if (row.decision_id !== event.decisionId) return 'the decision kept beside it has another id'
   if (row.decision_at_us !== microseconds(event.at)) return 'the decision kept beside it has another time'
   if (event.inputDigest !== digestOfText(row.input ?? '')) return 'the input kept beside it does not fit its digest'
-  if (event.details.decisionDigest !== digestOfText(row.decision ?? '')) return 'the decision kept beside it does not fit its digest'
+  if (event.details.decisionDigest !== digestOfText(row.decision ?? ''))
+    return 'the decision kept beside it does not fit its digest'
   return undefined
 }
 
@@ -81,7 +84,8 @@ function columnsOf(event: AuditEvent): [name: keyof VerifiedRow, value: string |
 function parseCanonical(text: string): AuditEvent | undefined {
   try {
     const event: AuditEvent = JSON.parse(text)
-    const isEvent = typeof event === 'object' && event !== null && typeof event.details === 'object' && event.details !== null
+    const isEvent =
+      typeof event === 'object' && event !== null && typeof event.details === 'object' && event.details !== null
     return isEvent && canonicalJson(event) === text ? event : undefined
   } catch {
     return undefined

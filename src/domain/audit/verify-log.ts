@@ -1,10 +1,10 @@
 import type { Knex } from 'knex'
-import type { CheckpointVerifier } from './checkpoint.ts'
+import type { AuditKey } from './audit-key.ts'
 import type { CheckpointHistory } from './checkpoint-history.ts'
-import { CheckpointStore } from './checkpoint-store.ts'
+import { CheckpointStore, type StoredCheckpoint } from './checkpoint-store.ts'
 import { readLogHead } from './log-head.ts'
 import { problemInEvent, type VerifiedRow, verifiedRows } from './verify-event.ts'
-import { VerifyTree } from './verify-tree.ts'
+import { type Finding, VerifyTree } from './verify-tree.ts'
 
 /** What `GET /audit/verify` answers. */
 export interface Verification {
@@ -25,7 +25,7 @@ export interface Verification {
 
 export interface VerifyLogDeps {
   readonly knex: Knex
-  readonly key: CheckpointVerifier
+  readonly key: Pick<AuditKey, 'origin' | 'publicKey' | 'fingerprint'>
   readonly history: CheckpointHistory
   /** The largest size that this process has seen committed. */
   readonly committedSize: () => number
@@ -46,7 +46,7 @@ export async function verifyLog({ knex, key, history, committedSize }: VerifyLog
       const tree = new VerifyTree(key, outside)
       const found =
         (await verifyEvents(trx, store, tree, head.size)) ??
-        (await tree.problemAtEnd({ head, sizeSeen, stray: await store.outsideOf(head.size) })) ??
+        tree.problemAtEnd({ head, sizeSeen, strayCheckpoint: await store.sizeOutside(head.size) }) ??
         (await strayDecision(trx))
       return {
         ok: found === undefined,
@@ -61,24 +61,36 @@ export async function verifyLog({ knex, key, history, committedSize }: VerifyLog
   )
 }
 
-/** Something that is wrong, and the first event it concerns. */
-export interface Finding {
-  readonly seq: number
-  readonly problem: string
+async function verifyEvents(
+  trx: Knex,
+  store: CheckpointStore,
+  tree: VerifyTree,
+  size: number,
+): Promise<Finding | undefined> {
+  for await (const rows of verifiedRows(trx)) {
+    const finding = verifyPage(rows, await store.between(tree.size, tree.size + rows.length), tree, size)
+    if (finding !== undefined) return finding
+  }
+  if (tree.size >= size) return undefined
+  return { seq: tree.size + 1, problem: `events from ${tree.size + 1} to ${size} are missing` }
 }
 
-async function verifyEvents(trx: Knex, store: CheckpointStore, tree: VerifyTree, size: number): Promise<Finding | undefined> {
-  let expected = 1
-  for await (const rows of verifiedRows(trx)) {
-    const last = expected + rows.length - 1
-    const checkpoints = await store.between(expected - 1, last)
-    for (const row of rows) {
-      const finding = problemInRow(row, expected, size) ?? tree.push(row.leaf, checkpoints)
-      if (finding !== undefined) return finding
-      expected += 1
-    }
+function verifyPage(
+  rows: readonly VerifiedRow[],
+  checkpoints: readonly StoredCheckpoint[],
+  tree: VerifyTree,
+  size: number,
+): Finding | undefined {
+  const stored = new Map(checkpoints.map((checkpoint) => [checkpoint.size, checkpoint]))
+  for (const row of rows) {
+    const finding = problemInRow(row, tree.size + 1, size)
+    if (finding !== undefined) return finding
+    tree.push(row.leaf)
+    const checkpoint = stored.get(tree.size)
+    const unfit = checkpoint !== undefined || tree.hasCopyHere ? tree.problemHere(checkpoint) : undefined
+    if (unfit !== undefined) return unfit
   }
-  return expected <= size ? { seq: expected, problem: `events from ${expected} to ${size} are missing` } : undefined
+  return undefined
 }
 
 function problemInRow(row: VerifiedRow, expected: number, size: number): Finding | undefined {
@@ -94,5 +106,7 @@ async function strayDecision(trx: Knex): Promise<Finding | undefined> {
     'SELECT min(seq) AS seq FROM audit_decisions d WHERE NOT EXISTS (SELECT FROM audit_events e WHERE e.seq = d.seq)',
   )
   const seq = rows[0]?.seq ?? null
-  return seq === null ? undefined : { seq: Number(seq), problem: `a decision is kept for event ${seq}, which does not exist` }
+  return seq === null
+    ? undefined
+    : { seq: Number(seq), problem: `a decision is kept for event ${seq}, which does not exist` }
 }

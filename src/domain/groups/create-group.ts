@@ -28,8 +28,15 @@ export async function createGroup(
       createdAt: new Date(deps.clock.now()),
       createdBy: by.actor.id,
     }
-    if (!(await work.groups.insert(group))) return err(fault('NAME_TAKEN', { message: `The name ${group.name} is taken` }))
-    work.record(changeEntry(by, { type: 'GROUP_CREATED', resource: groupResource(group), details: { before: null, after: groupView(group) } }))
+    if (!(await work.groups.insert(group)))
+      return err(fault('NAME_TAKEN', { message: `The name ${group.name} is taken` }))
+    work.record(
+      changeEntry(by, {
+        type: 'GROUP_CREATED',
+        resource: groupResource(group),
+        details: { before: null, after: groupView(group) },
+      }),
+    )
     work.advanceAuthority()
     return ok(group)
   })

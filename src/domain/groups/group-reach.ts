@@ -10,7 +10,8 @@ export type GroupReach = 'every' | readonly string[]
  */
 export function beyondReach(groups: GroupReach, reach: GroupReach, holder: string): Fault | undefined {
   if (reach === 'every') return undefined
-  if (groups === 'every') return fault('GROUP_NOT_PERMITTED', { message: `Every group is more than ${holder} has: [${reach.join(', ')}]` })
+  if (groups === 'every')
+    return fault('GROUP_NOT_PERMITTED', { message: `Every group is more than ${holder} has: [${reach.join(', ')}]` })
   const beyond = groups.filter((group) => !reach.includes(group)).sort()
   if (beyond.length === 0) return undefined
   return fault('GROUP_NOT_PERMITTED', { message: `Groups [${beyond.join(', ')}] lie outside those of ${holder}` })

@@ -51,18 +51,31 @@ export class GroupStore {
     return ok(rows.map(({ name }) => name).sort())
   }
 
+  /** Every group's name, sorted. */
+  async names(): Promise<readonly string[]> {
+    const rows: { name: string }[] = await this.#db('groups').select('groups.name').orderByRaw('groups.name COLLATE "C"')
+    return rows.map(({ name }) => name)
+  }
+
   /** @param filter.groups names or ids; others are left out */
   async list(filter: { readonly groups?: readonly string[] }, page: Page): Promise<Result<Paged<Group>, Fault>> {
     const query = this.#db('groups').select('groups.*')
     const { groups } = filter
-    if (groups !== undefined) query.where((either) => either.whereIn('groups.name', groups).orWhereIn('groups.id', groups))
+    if (groups !== undefined)
+      query.where((either) => either.whereIn('groups.name', groups).orWhereIn('groups.id', groups))
     return paginate(query, { createdAt: 'groups.created_at', id: 'groups.id' }, page, fromRow)
   }
 
   /** @returns false when the name is taken */
   async insert(group: Group): Promise<boolean> {
     const inserted: unknown[] = await this.#db('groups')
-      .insert({ id: group.id, name: group.name, created_at: group.createdAt, created_by: group.createdBy, ...mutable(group) })
+      .insert({
+        id: group.id,
+        name: group.name,
+        created_at: group.createdAt,
+        created_by: group.createdBy,
+        ...mutable(group),
+      })
       .onConflict('name')
       .ignore()
       .returning('id')

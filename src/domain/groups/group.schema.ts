@@ -13,7 +13,11 @@ const environment = {
   description: 'What its resources are used for; policy is strictest in production',
   examples: ['production'],
 } as const
-const description = { ...paragraph, description: 'What belongs in the group', examples: ['Edge proxies and their certificates'] } as const
+const description = {
+  ...paragraph,
+  description: 'What belongs in the group',
+  examples: ['Edge proxies and their certificates'],
+} as const
 const domains = {
   type: 'array',
   items: { type: 'string', minLength: 1, maxLength: 253, pattern: '^(\\*\\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?$' },
@@ -58,7 +62,17 @@ export type UpdateGroup = FromSchema<typeof updateGroupSchema>
 export const groupSchema = {
   type: 'object',
   additionalProperties: false,
-  required: ['id', 'name', 'environment', 'description', 'domains', 'probeTargets', 'vaultPrefixes', 'createdAt', 'createdBy'],
+  required: [
+    'id',
+    'name',
+    'environment',
+    'description',
+    'domains',
+    'probeTargets',
+    'vaultPrefixes',
+    'createdAt',
+    'createdBy',
+  ],
   properties: {
     id: { type: 'string', description: 'Id of the group', examples: ['grp_7h2kq9x0m4c8d1e5f6g3abt2n'] },
     name,

@@ -31,7 +31,14 @@ export function withChanges(group: Group, changes: UpdateGroup): Group {
 
 /** The group as the resource of an event about itself. */
 export function groupResource(group: Group): NonNullable<AuditEvent['resource']> {
-  return { type: 'group', id: group.id, name: group.name, groups: [group.name], environment: group.environment, version: null }
+  return {
+    type: 'group',
+    id: group.id,
+    name: group.name,
+    groups: [group.name],
+    environment: group.environment,
+    version: null,
+  }
 }
 
 /** The group as people and events see it. */

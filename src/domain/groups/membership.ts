@@ -29,7 +29,11 @@ export function environmentSql(db: Knex, { table, column, id }: Membership): Kne
 }
 
 /** Keeps only resources that belong to at least one of the groups, given by name or id. */
-export function whereInAnyGroup(query: Knex.QueryBuilder, { table, column, id }: Membership, groups: readonly string[]): void {
+export function whereInAnyGroup(
+  query: Knex.QueryBuilder,
+  { table, column, id }: Membership,
+  groups: readonly string[],
+): void {
   query.whereRaw(
     `EXISTS (SELECT FROM ?? AS m JOIN groups ON groups.id = m.group_id
       WHERE m.?? = ?? AND (groups.name = ANY(?::text[]) OR groups.id = ANY(?::text[])))`,
@@ -38,7 +42,12 @@ export function whereInAnyGroup(query: Knex.QueryBuilder, { table, column, id }:
 }
 
 /** Makes the named groups, and no others, those of one resource. The names must exist. */
-export async function replaceGroups(db: Knex, { table, column }: Membership, resourceId: string, names: readonly string[]): Promise<void> {
+export async function replaceGroups(
+  db: Knex,
+  { table, column }: Membership,
+  resourceId: string,
+  names: readonly string[],
+): Promise<void> {
   await db(table).where(column, resourceId).delete()
   await db.raw('INSERT INTO ?? (??, group_id) SELECT ?, groups.id FROM groups WHERE groups.name = ANY(?::text[])', [
     table,

@@ -21,7 +21,11 @@ export async function updateGroup(
     const after = withChanges(before, changes)
     await work.groups.save(after)
     work.record(
-      changeEntry(by, { type: 'GROUP_UPDATED', resource: groupResource(after), details: { before: groupView(before), after: groupView(after) } }),
+      changeEntry(by, {
+        type: 'GROUP_UPDATED',
+        resource: groupResource(after),
+        details: { before: groupView(before), after: groupView(after) },
+      }),
     )
     work.advanceAuthority()
     return ok(after)

@@ -41,7 +41,13 @@ export async function createHost(
       createdBy: by.actor.id,
     })
     if (host === undefined) return err(fault('NAME_TAKEN', { message: `The name ${request.name} is taken` }))
-    work.record(changeEntry(by, { type: 'HOST_CREATED', resource: hostResource(host), details: { before: null, after: hostView(host) } }))
+    work.record(
+      changeEntry(by, {
+        type: 'HOST_CREATED',
+        resource: hostResource(host),
+        details: { before: null, after: hostView(host) },
+      }),
+    )
     return ok(host)
   })
 }

@@ -25,13 +25,15 @@ export function parseHostKey(line: string): HostKey | string {
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(base64)) return 'the key is not base64'
   const blob = Buffer.from(base64, 'base64')
   const fields = sshFields(blob)
-  if (fields === undefined || fields[0]?.toString('latin1') !== type) return 'the key is cut off or is not of the type that the line says'
+  if (fields === undefined || fields[0]?.toString('latin1') !== type)
+    return 'the key is cut off or is not of the type that the line says'
   const reason = unfit(type, fields.slice(1))
   return reason ?? { type, line: `${type} ${blob.toString('base64')}`, blob }
 }
 
 function unfit(type: string, fields: readonly Buffer[]): string | undefined {
-  if (type === 'ssh-ed25519') return fields.length === 1 && fields[0]?.length === ED25519_KEY_BYTES ? undefined : 'not an Ed25519 key'
+  if (type === 'ssh-ed25519')
+    return fields.length === 1 && fields[0]?.length === ED25519_KEY_BYTES ? undefined : 'not an Ed25519 key'
   if (type === 'ssh-rsa') return unfitRsa(fields)
   const [, curve] = /^ecdsa-sha2-(nistp\d+)$/.exec(type) ?? []
   if (curve !== undefined) return isEcdsa(curve, fields) ? undefined : 'not an ECDSA key'
@@ -40,14 +42,21 @@ function unfit(type: string, fields: readonly Buffer[]): string | undefined {
 
 function isEcdsa(curve: string, fields: readonly Buffer[]): boolean {
   const [name, point] = fields
-  return fields.length === 2 && name?.toString('latin1') === curve && point?.length === ECDSA_POINT_BYTES[curve] && point[0] === 4
+  return (
+    fields.length === 2 &&
+    name?.toString('latin1') === curve &&
+    point?.length === ECDSA_POINT_BYTES[curve] &&
+    point?.[0] === 4
+  )
 }
 
 function unfitRsa(fields: readonly Buffer[]): string | undefined {
   const [exponent, modulus] = fields
-  if (fields.length !== 2 || exponent === undefined || modulus === undefined || exponent.length === 0) return 'not an RSA key'
+  if (fields.length !== 2 || exponent === undefined || modulus === undefined || exponent.length === 0)
+    return 'not an RSA key'
   const bits = bitLength(modulus)
-  if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX) return `an RSA key of ${bits} bits; ${RSA_BITS_MIN} to ${RSA_BITS_MAX} are accepted`
+  if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
+    return `an RSA key of ${bits} bits; ${RSA_BITS_MIN} to ${RSA_BITS_MAX} are accepted`
   return undefined
 }
 

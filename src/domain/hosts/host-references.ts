@@ -8,7 +8,11 @@ import type { CreateHost } from './host.schema.ts'
 import { parseHostKey } from './host-key.ts'
 
 /** @returns the names of the groups, REFERENCE_UNKNOWN, or GROUP_NOT_PERMITTED when the author lacks one */
-export async function resolveGroups(work: Work, by: Author, idsOrNames: readonly string[]): Promise<Result<readonly string[], Fault>> {
+export async function resolveGroups(
+  work: Work,
+  by: Author,
+  idsOrNames: readonly string[],
+): Promise<Result<readonly string[], Fault>> {
   const groups = await work.groups.resolve(idsOrNames)
   if (!groups.ok) return groups
   const beyond = beyondReach(groups.value, by.groups, by.actor.name)
@@ -19,9 +23,13 @@ export async function resolveGroups(work: Work, by: Author, idsOrNames: readonly
  * @returns the credential, bound to the secret's id; REFERENCE_UNKNOWN when there is no shared secret of that name in a group
  * of the author, whether it is missing or theirs to see no more
  */
-export async function resolveCredential(work: Work, by: Author, asked: CreateHost['credential']): Promise<Result<HostCredential, Fault>> {
+export async function resolveCredential(
+  work: Work,
+  by: Author,
+  asked: CreateHost['credential'],
+): Promise<Result<HostCredential, Fault>> {
   if (asked.kind === 'certificate') return ok({ kind: 'certificate' })
-  const secret = await work.secrets.find(asked.secret)
+  const secret = await work.secrets.findByName(asked.secret)
   const { groups } = by
   const shares = groups === 'every' || secret?.groups.some((group) => groups.includes(group))
   if (secret === undefined || secret.kind !== 'shared' || !shares) {

@@ -71,7 +71,13 @@ export class HostStore {
   /** @returns the registered host, or undefined when the name is taken */
   async insert(host: HostDraft): Promise<Host | undefined> {
     const inserted: unknown[] = await this.#db('hosts')
-      .insert({ id: host.id, name: host.name, created_at: host.createdAt, created_by: host.createdBy, ...mutable(host) })
+      .insert({
+        id: host.id,
+        name: host.name,
+        created_at: host.createdAt,
+        created_by: host.createdBy,
+        ...mutable(host),
+      })
       .onConflict('name')
       .ignore()
       .returning('id')

@@ -17,7 +17,13 @@ const address = {
   description: 'DNS name or IP address that the bastion connects to; agents never see it',
   examples: ['10.0.0.7'],
 } as const
-const port = { type: 'integer', minimum: 1, maximum: 65_535, description: 'SSH port', examples: [22] } as const
+const port = {
+  type: 'integer',
+  minimum: 1,
+  maximum: 65_535,
+  description: 'Port of the SSH server; 22 unless given',
+  examples: [22],
+} as const
 const groups = { ...groupReferences, minItems: 1 } as const
 const principals = {
   type: 'array',
@@ -52,7 +58,9 @@ const credential = {
       type: 'object',
       additionalProperties: false,
       required: ['kind'],
-      properties: { kind: { const: 'certificate', description: 'The host trusts the SSH CA', examples: ['certificate'] } },
+      properties: {
+        kind: { const: 'certificate', description: 'The host trusts the SSH CA', examples: ['certificate'] },
+      },
     },
     {
       type: 'object',
@@ -78,7 +86,7 @@ export const createHostSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['name', 'address', 'groups', 'principals', 'modes', 'hostKeys', 'credential'],
-  properties: { name, address, port: { ...port, default: 22 }, groups, principals, modes, hostKeys, credential },
+  properties: { name, address, port, groups, principals, modes, hostKeys, credential },
 } as const
 export type CreateHost = FromSchema<typeof createHostSchema>
 
@@ -94,7 +102,18 @@ export const hostSchema = {
   type: 'object',
   additionalProperties: false,
   required: [
-    'id', 'name', 'address', 'port', 'groups', 'environment', 'principals', 'modes', 'hostKeys', 'credential', 'createdAt', 'createdBy',
+    'id',
+    'name',
+    'address',
+    'port',
+    'groups',
+    'environment',
+    'principals',
+    'modes',
+    'hostKeys',
+    'credential',
+    'createdAt',
+    'createdBy',
   ],
   properties: {
     id: { type: 'string', description: 'Id of the host', examples: ['hst_7h2kq9x0m4c8d1e5f6g3abt2n'] },

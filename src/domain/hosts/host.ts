@@ -34,7 +34,10 @@ export interface Host {
 export type HostDraft = Omit<Host, 'environment'>
 
 /** The host with what a PATCH says about it alone; groups, keys and credential are looked up by the use case. */
-export function withChanges<T extends HostDraft>(host: T, changes: Pick<UpdateHost, 'address' | 'port' | 'principals' | 'modes'>): T {
+export function withChanges<T extends HostDraft>(
+  host: T,
+  changes: Pick<UpdateHost, 'address' | 'port' | 'principals' | 'modes'>,
+): T {
   return {
     ...host,
     address: changes.address ?? host.address,
@@ -46,7 +49,14 @@ export function withChanges<T extends HostDraft>(host: T, changes: Pick<UpdateHo
 
 /** The host as the resource of an event. */
 export function hostResource(host: Host): NonNullable<AuditEvent['resource']> {
-  return { type: 'host', id: host.id, name: host.name, groups: host.groups, environment: host.environment, version: null }
+  return {
+    type: 'host',
+    id: host.id,
+    name: host.name,
+    groups: host.groups,
+    environment: host.environment,
+    version: null,
+  }
 }
 
 /** The host as people and events see it. */
@@ -62,7 +72,8 @@ export function hostView(host: Host) {
     principals: [...host.principals],
     modes: [...host.modes],
     hostKeys: [...host.hostKeys],
-    credential: credential.kind === 'secret' ? { kind: credential.kind, secret: credential.secret } : { kind: credential.kind },
+    credential:
+      credential.kind === 'secret' ? { kind: credential.kind, secret: credential.secret } : { kind: credential.kind },
     createdAt: host.createdAt.toISOString(),
     createdBy: host.createdBy,
   }

@@ -23,7 +23,11 @@ export async function updateHost(
     if (!draft.ok) return draft
     const after = await work.hosts.save(draft.value)
     work.record(
-      changeEntry(by, { type: 'HOST_UPDATED', resource: hostResource(after), details: { before: hostView(before), after: hostView(after) } }),
+      changeEntry(by, {
+        type: 'HOST_UPDATED',
+        resource: hostResource(after),
+        details: { before: hostView(before), after: hostView(after) },
+      }),
     )
     work.advanceAuthority()
     return ok(after)
@@ -35,7 +39,13 @@ async function changed(work: Work, by: Author, before: Host, changes: UpdateHost
   if (!groups.ok) return groups
   const hostKeys = changes.hostKeys === undefined ? ok(before.hostKeys) : readHostKeys(changes.hostKeys)
   if (!hostKeys.ok) return hostKeys
-  const credential = changes.credential === undefined ? ok(before.credential) : await resolveCredential(work, by, changes.credential)
+  const credential =
+    changes.credential === undefined ? ok(before.credential) : await resolveCredential(work, by, changes.credential)
   if (!credential.ok) return credential
-  return ok({ ...withChanges(before, changes), groups: groups.value, hostKeys: hostKeys.value, credential: credential.value })
+  return ok({
+    ...withChanges(before, changes),
+    groups: groups.value,
+    hostKeys: hostKeys.value,
+    credential: credential.value,
+  })
 }

@@ -44,7 +44,8 @@ export class ApiKeyStore {
   async list(filter: { readonly person?: string }, page: Page): Promise<Result<Paged<ApiKey>, Fault>> {
     const query = this.#select()
     const { person } = filter
-    if (person !== undefined) query.where((either) => either.where('people.id', person).orWhere('people.email', person.toLowerCase()))
+    if (person !== undefined)
+      query.where((either) => either.where('people.id', person).orWhere('people.email', person.toLowerCase()))
     return paginate(query, { createdAt: 'api_keys.created_at', id: 'api_keys.id' }, page, fromRow)
   }
 

@@ -39,7 +39,12 @@ export const apiKeySchema = {
     name,
     prefix: { type: 'string', description: 'How the value begins, to tell keys apart', examples: ['clk_api_4fG9'] },
     status: { enum: apiKeyStatuses, description: 'Whether it still opens anything', examples: ['active'] },
-    expiresAt: { type: 'string', format: 'date-time', description: 'When it ends by itself', examples: ['2026-06-01T09:30:00.000Z'] },
+    expiresAt: {
+      type: 'string',
+      format: 'date-time',
+      description: 'When it ends by itself',
+      examples: ['2026-06-01T09:30:00.000Z'],
+    },
     ...createdProperties,
   },
 } as const

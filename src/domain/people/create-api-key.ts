@@ -47,7 +47,11 @@ export async function createApiKey(
     }
     await work.apiKeys.insert(apiKey, hash)
     work.record(
-      changeEntry(by, { type: 'API_KEY_CREATED', resource: apiKeyResource(apiKey, person), details: { before: null, after: apiKeyView(apiKey, now) } }),
+      changeEntry(by, {
+        type: 'API_KEY_CREATED',
+        resource: apiKeyResource(apiKey, person),
+        details: { before: null, after: apiKeyView(apiKey, now) },
+      }),
     )
     return ok({ apiKey, value })
   })

@@ -32,9 +32,14 @@ export async function createPerson(
     }
     const beyond = beyondReach(reachOf(person), by.groups, 'the creator')
     if (beyond !== undefined) return err(beyond)
-    if (!(await work.people.insert(person))) return err(fault('NAME_TAKEN', { message: `The e-mail ${person.email} is taken` }))
+    if (!(await work.people.insert(person)))
+      return err(fault('NAME_TAKEN', { message: `The e-mail ${person.email} is taken` }))
     work.record(
-      changeEntry(by, { type: 'PERSON_CREATED', resource: personResource(person), details: { before: null, after: personView(person) } }),
+      changeEntry(by, {
+        type: 'PERSON_CREATED',
+        resource: personResource(person),
+        details: { before: null, after: personView(person) },
+      }),
     )
     return ok(person)
   })

@@ -16,7 +16,10 @@ export class PersonStore {
 
   /** Finds by id or by e-mail in any case. */
   async find(idOrEmail: string): Promise<Person | undefined> {
-    const row: PersonRow | undefined = await whereIdOrEmail(selectPerson(this.#db, this.#db('people')), idOrEmail).first()
+    const row: PersonRow | undefined = await whereIdOrEmail(
+      selectPerson(this.#db, this.#db('people')),
+      idOrEmail,
+    ).first()
     return row && personFromRow(row)
   }
 
@@ -36,7 +39,13 @@ export class PersonStore {
   /** @returns false when the e-mail is taken */
   async insert(person: Person): Promise<boolean> {
     const inserted: unknown[] = await this.#db('people')
-      .insert({ id: person.id, email: person.email, created_at: person.createdAt, created_by: person.createdBy, ...mutable(person) })
+      .insert({
+        id: person.id,
+        email: person.email,
+        created_at: person.createdAt,
+        created_by: person.createdBy,
+        ...mutable(person),
+      })
       .onConflict('email')
       .ignore()
       .returning('id')

@@ -10,7 +10,11 @@ const email = {
   examples: ['ada@example.com'],
 } as const
 const name = { ...oneLine, description: 'How the person is called', examples: ['Ada Lovelace'] } as const
-const role = { enum: roles, description: 'What kind of work the person does; an admin has every group', examples: ['operator'] } as const
+const role = {
+  enum: roles,
+  description: 'What kind of work the person does; an admin has every group',
+  examples: ['operator'],
+} as const
 const disabled = {
   type: 'boolean',
   description: 'True shuts the person out and suspends the agents they own; false lets them in again',

@@ -33,7 +33,11 @@ export async function updatePerson(
     }
     await work.people.save(after)
     work.record(
-      changeEntry(by, { type: 'PERSON_UPDATED', resource: personResource(after), details: { before: personView(before), after: personView(after) } }),
+      changeEntry(by, {
+        type: 'PERSON_UPDATED',
+        resource: personResource(after),
+        details: { before: personView(before), after: personView(after) },
+      }),
     )
     if (before.disabledAt === null && after.disabledAt !== null) await suspendAgentsOf(work, by, after)
     work.advanceAuthority()

@@ -1,16 +1,10 @@
 import type { Clock } from '../../kernel/clock.ts'
+import type { TokenStore, TokenUse } from '../tokens/token-store.ts'
 import type { SessionStore } from './session-store.ts'
-
-/** When a token was last used, and from where. */
-export interface TokenUse {
-  readonly id: string
-  readonly at: Date
-  readonly ip: string
-}
 
 export interface SessionActivityDeps {
   readonly sessions: Pick<SessionStore, 'touch'>
-  readonly tokens: { touch(uses: readonly TokenUse[]): Promise<void> }
+  readonly tokens: Pick<TokenStore, 'touch'>
   readonly clock: Clock
 }
 
@@ -31,7 +25,7 @@ export class SessionActivity {
   seen(sessionId: string, tokenId: string, ip: string): void {
     const at = new Date(this.#deps.clock.now())
     this.#sessions.set(sessionId, at)
-    this.#tokens.set(tokenId, { id: tokenId, at, ip })
+    this.#tokens.set(tokenId, { tokenId, at, ip })
   }
 
   /** Writes what was noted, one statement each. What could not be written is kept for the next time, and the error thrown. */

@@ -35,7 +35,11 @@ export interface CreateTokenDeps {
  * @returns the token and its value; REFERENCE_UNKNOWN for an unknown agent or group, AGENT_REVOKED, GROUP_NOT_PERMITTED,
  * SCOPE_NOT_PERMITTED, or ARGUMENT_INVALID for a network or a time that will not do
  */
-export async function createToken(deps: CreateTokenDeps, by: Author, request: CreateToken): Promise<Result<CreatedToken, Fault>> {
+export async function createToken(
+  deps: CreateTokenDeps,
+  by: Author,
+  request: CreateToken,
+): Promise<Result<CreatedToken, Fault>> {
   const now = deps.clock.now()
   const expiresAt = expiryOf(request, now)
   if (!expiresAt.ok) return expiresAt
@@ -47,7 +51,8 @@ export async function createToken(deps: CreateTokenDeps, by: Author, request: Cr
     if (agent.status === 'revoked') return err(fault('AGENT_REVOKED'))
     const groups = await work.groups.resolve(request.groups)
     if (!groups.ok) return groups
-    const misfit = beyondAgent(agent, groups.value, request.scopes ?? []) ?? beyondReach(groups.value, by.groups, by.actor.name)
+    const misfit =
+      beyondAgent(agent, groups.value, request.scopes ?? []) ?? beyondReach(groups.value, by.groups, by.actor.name)
     if (misfit !== undefined) return err(misfit)
     const { value, hash, prefix } = mintBearer('clk_mcp')
     const token: Token = {
@@ -73,7 +78,8 @@ export async function createToken(deps: CreateTokenDeps, by: Author, request: Cr
 }
 
 function expiryOf({ ttlSeconds, expiresAt }: CreateToken, now: number): Result<Date, Fault> {
-  if ((ttlSeconds === undefined) === (expiresAt === undefined)) return invalid('Exactly one of ttlSeconds and expiresAt is needed')
+  if ((ttlSeconds === undefined) === (expiresAt === undefined))
+    return invalid('Exactly one of ttlSeconds and expiresAt is needed')
   const at = expiresAt === undefined ? now + (ttlSeconds ?? 0) * 1000 : Date.parse(expiresAt)
   if (!(at > now)) return invalid('expiresAt must lie in the future')
   if (at > now + bearerTtlSecondsMax * 1000) return invalid('A token lives for one year at most')
@@ -84,7 +90,10 @@ function canonicalCidrs(texts: readonly string[]): Result<readonly string[], Fau
   const cidrs = new Set<string>()
   for (const text of texts) {
     const cidr = parseCidr(text)
-    if (cidr === undefined) return invalid(`cidrs: ${text} is not a network such as 10.0.0.0/24 or 2001:db8::/32, without bits after the prefix`)
+    if (cidr === undefined)
+      return invalid(
+        `cidrs: ${text} is not a network such as 10.0.0.0/24 or 2001:db8::/32, without bits after the prefix`,
+      )
     cidrs.add(cidr.text)
   }
   return ok([...cidrs])
@@ -92,7 +101,8 @@ function canonicalCidrs(texts: readonly string[]): Result<readonly string[], Fau
 
 function beyondAgent(agent: Agent, groups: readonly string[], scopes: readonly Scope[]): Fault | undefined {
   const beyond = scopes.filter((scope) => !agent.scopes.includes(scope))
-  if (beyond.length > 0) return fault('SCOPE_NOT_PERMITTED', { message: `Scopes [${beyond.join(', ')}] lie outside those of ${agent.name}` })
+  if (beyond.length > 0)
+    return fault('SCOPE_NOT_PERMITTED', { message: `Scopes [${beyond.join(', ')}] lie outside those of ${agent.name}` })
   return beyondReach(groups, agent.groups, agent.name)
 }
 

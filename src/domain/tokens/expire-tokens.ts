@@ -13,7 +13,10 @@ export const expiredTokensMax = 100
  * looks at the clock. Safe to run on every replica at once.
  * @returns how many it recorded; when that is `expiredTokensMax`, there may be more
  */
-export async function expireTokens(deps: { readonly inTransaction: InTransaction; readonly clock: Clock }): Promise<Result<number, Fault>> {
+export async function expireTokens(deps: {
+  readonly inTransaction: InTransaction
+  readonly clock: Clock
+}): Promise<Result<number, Fault>> {
   const by = systemAuthor('expire-tokens')
   const now = deps.clock.now()
   return deps.inTransaction(async (work) => {

@@ -4,7 +4,10 @@ import type { Agent } from '../agents/agent.ts'
 import type { GroupReach } from '../groups/group-reach.ts'
 import type { Token } from './token.ts'
 
-export type StandingToken = Pick<Token, 'id' | 'agentId' | 'prefix' | 'scopes' | 'groups' | 'cidrs' | 'expiresAt' | 'revokedAt'>
+export type StandingToken = Pick<
+  Token,
+  'id' | 'agentId' | 'prefix' | 'scopes' | 'groups' | 'cidrs' | 'expiresAt' | 'revokedAt'
+>
 
 /** What the database says about a token, its agent and the agent's owner at one moment. */
 export interface StandingFacts {
@@ -30,7 +33,9 @@ export function tokenStanding({ token, agent, owner }: StandingFacts): TokenStan
     token,
     agent,
     ownerDisabled: owner.disabled,
-    effectiveScopes: scopes.filter((scope) => agent.scopes.includes(scope) && (token.scopes === null || token.scopes.includes(scope))),
+    effectiveScopes: scopes.filter(
+      (scope) => agent.scopes.includes(scope) && (token.scopes === null || token.scopes.includes(scope)),
+    ),
     effectiveGroups: agent.groups.filter((group) => token.groups.includes(group) && reaches(owner.reach, group)).sort(),
   }
 }

@@ -29,7 +29,9 @@ interface TokenRow {
   readonly created_by: string
 }
 
-interface StandingRow extends AgentRow, Pick<TokenRow, 'id' | 'prefix' | 'scopes' | 'groups' | 'cidrs' | 'expires_at' | 'revoked_at'> {
+interface StandingRow
+  extends AgentRow,
+    Pick<TokenRow, 'id' | 'prefix' | 'scopes' | 'groups' | 'cidrs' | 'expires_at' | 'revoked_at'> {
   readonly owner_role: Role
   readonly owner_groups: string[]
   readonly owner_disabled: boolean
@@ -128,21 +130,26 @@ export class TokenStore {
       .limit(limit)
       .forUpdate()
       .skipLocked()
-    const rows: { id: string }[] = await this.#db('tokens').whereIn('id', due).update({ expired_event_at: now }).returning('id')
+    const rows: { id: string }[] = await this.#db('tokens')
+      .whereIn('id', due)
+      .update({ expired_event_at: now })
+      .returning('id')
     return this.#findAll(rows.map(({ id }) => id))
   }
 
-  /** Writes down when and from where tokens were last used, in one statement. An older use never overwrites a newer one. */
+  /**
+   * Notes when and from where tokens were last used, in one statement; an older use never overwrites a newer one. A row that
+   * another transaction holds is left out rather than waited for: it is being revoked, or another replica has just seen it.
+   */
   async touch(uses: readonly TokenUse[]): Promise<void> {
     if (uses.length === 0) return
-    // Rows are locked in one order, so that replicas flushing at the same time wait for each other instead of deadlocking.
     await this.#db.raw(
       `WITH used AS (
-        SELECT DISTINCT ON (id) id, at, ip FROM unnest(?::text[], ?::timestamptz[], ?::text[]) AS u(id, at, ip) ORDER BY id, at DESC
-      ), locked AS (
-        SELECT tokens.id FROM tokens JOIN used ON used.id = tokens.id ORDER BY tokens.id FOR NO KEY UPDATE OF tokens
+        SELECT DISTINCT ON (id) id, at, ip FROM unnest(?::text[], ?::timestamptz[], ?::text[]) AS used (id, at, ip) ORDER BY id, at DESC
+      ), free AS (
+        SELECT tokens.id FROM tokens JOIN used USING (id) FOR NO KEY UPDATE OF tokens SKIP LOCKED
       )
-      UPDATE tokens SET last_used_at = used.at, last_used_ip = used.ip FROM used JOIN locked ON locked.id = used.id
+      UPDATE tokens SET last_used_at = used.at, last_used_ip = used.ip FROM used JOIN free USING (id)
       WHERE tokens.id = used.id AND (tokens.last_used_at IS NULL OR tokens.last_used_at < used.at)`,
       [uses.map(({ tokenId }) => tokenId), uses.map(({ at }) => at), uses.map(({ ip }) => ip)],
     )

@@ -31,7 +31,10 @@ export interface Token {
  * Derived, never stored: what the clock and the row say now.
  * @param now milliseconds since the Unix epoch
  */
-export function tokenStatus({ revokedAt, expiresAt }: Pick<Token, 'revokedAt' | 'expiresAt'>, now: number): TokenStatus {
+export function tokenStatus(
+  { revokedAt, expiresAt }: Pick<Token, 'revokedAt' | 'expiresAt'>,
+  now: number,
+): TokenStatus {
   if (revokedAt !== null) return 'revoked'
   return expiresAt.getTime() <= now ? 'expired' : 'active'
 }

@@ -1,0 +1,146 @@
+import { execFile } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { exportLog } from '../../../src/domain/audit/export.ts'
+import { verifyExport } from '../../../src/domain/audit/verifier.js'
+import { canonicalJson } from '../../../src/kernel/canonical-json.ts'
+import { decided, must, note, type TestLog, testLog } from '../../support/audit.ts'
+
+const SIZE = 230
+const verifier = 'src/domain/audit/verifier.js'
+
+describe('an export of the log and its verifier', () => {
+  let log: TestLog
+  let lines: string[]
+  beforeAll(async () => {
+    log = await testLog()
+    await log.log.append(
+      Array.from({ length: SIZE }, (_, index) => (index % 2 === 0 ? note(`${index} ✓ \u2028`) : decided(`${index}`))),
+    )
+    const exported = must(await exportLog({ knex: log.database.knex, key: log.key, checkpointer: log.checkpointer }))
+    lines = []
+    for await (const line of exported) lines.push(line)
+  })
+  afterAll(() => log.close())
+
+  const verdict = (mutated: readonly string[], key = log.key.publicPem) => verifyExport(`${mutated.join('\n')}\n`, key)
+  /** Line 0 is the header, line n is event n. */
+  const event = (seq: number) => lines[seq] ?? ''
+  const edited = (seq: number, edit: (line: string) => string) => lines.with(seq, edit(event(seq)))
+
+  test('pass when nothing was touched, as a text and as lines', async () => {
+    const { size, root } = await log.log.head()
+    const passed = { ok: true, size, root: root.toString('hex'), firstBadSeq: null, problem: null }
+    expect(await verdict(lines)).toEqual(passed)
+    expect(await verifyExport(lines, log.key.publicPem)).toEqual(passed)
+    expect(JSON.parse(event(0))).toEqual({
+      type: 'certlocker.audit-export/v1',
+      origin: log.key.origin,
+      key: log.key.publicPem,
+      size: SIZE,
+    })
+    expect(JSON.parse(event(2))).toMatchObject({
+      event: { seq: 2 },
+      input: { call: { id: '1' } },
+      decision: { effect: 'deny' },
+    })
+  })
+
+  test('fail at the event in which any byte is changed', async () => {
+    for (const seq of [1, 2, 64, 129, SIZE]) {
+      const line = event(seq)
+      for (let position = 0; position < line.length; position += 17) {
+        const other = line[position] === 'a' ? 'b' : 'a'
+        const found = await verdict(edited(seq, () => line.slice(0, position) + other + line.slice(position + 1)))
+        expect(found, `position ${position} of event ${seq}`).toMatchObject({ ok: false, firstBadSeq: seq })
+      }
+    }
+  })
+
+  test('fail at the event that is dropped, doubled, exchanged or inserted', async () => {
+    expect(await verdict(lines.toSpliced(40, 1))).toMatchObject({ ok: false, firstBadSeq: 40 })
+    expect(await verdict(lines.toSpliced(40, 0, event(40)))).toMatchObject({ ok: false, firstBadSeq: 41 })
+    expect(await verdict(lines.with(40, event(41)).with(41, event(40)))).toMatchObject({ ok: false, firstBadSeq: 40 })
+    expect(await verdict(lines.toSpliced(SIZE + 1, 0, event(3)))).toMatchObject({ ok: false, firstBadSeq: SIZE + 1 })
+    const forged = event(SIZE).replace(`"seq":${SIZE}`, `"seq":${SIZE + 1}`)
+    expect(await verdict(lines.toSpliced(SIZE + 1, 0, forged))).toMatchObject({ ok: false, firstBadSeq: SIZE + 1 })
+  })
+
+  test('fail at the first missing event when the export is cut anywhere, and when its header is put right', async () => {
+    for (const kept of [1, 2, 100, SIZE]) {
+      expect(await verdict(lines.slice(0, kept))).toMatchObject({ ok: false, firstBadSeq: kept })
+      const header = canonicalJson({ ...JSON.parse(event(0)), size: kept - 1 })
+      expect(await verdict([header, ...lines.slice(1, kept)])).toMatchObject({ ok: false })
+      expect(await verdict([header, ...lines.slice(1, kept), ...lines.slice(SIZE + 1)])).toMatchObject({
+        ok: false,
+        firstBadSeq: kept,
+      })
+    }
+    expect(await verdict(lines.slice(0, -1))).toMatchObject({ ok: false })
+    expect(await verdict([])).toMatchObject({ ok: false })
+    expect(await verdict(lines.slice(1))).toMatchObject({ ok: false, firstBadSeq: 1 })
+  })
+
+  test('fail at the event whose input or decision was edited', async () => {
+    expect(await verdict(edited(64, (line) => line.replace('prod-db', 'edge-db')))).toMatchObject({
+      ok: false,
+      firstBadSeq: 64,
+    })
+    expect(await verdict(edited(64, (line) => line.replace('"effect":"deny"', '"effect":"allow"')))).toMatchObject({
+      ok: false,
+      firstBadSeq: 64,
+    })
+    expect(await verdict(edited(65, (line) => line.replace('{"event"', '{"decision":{},"event"')))).toMatchObject({
+      ok: false,
+      firstBadSeq: 65,
+    })
+  })
+
+  test('fail when an event was changed together with its leaf hash', async () => {
+    const { createHash } = await import('node:crypto')
+    const { event: original } = JSON.parse(event(7))
+    const text = canonicalJson({ ...original, outcome: 'allow' })
+    const leaf = createHash('sha256').update(`\u0000${text}`).digest('hex')
+    expect(await verdict(lines.with(7, `{"event":${text},"leaf":"${leaf}"}`))).toMatchObject({
+      ok: false,
+      firstBadSeq: 1,
+      problem: expect.stringContaining('do not lead to the signed root'),
+    })
+  })
+
+  test('fail with another key, and when the checkpoint is another one', async () => {
+    const { publicKey } = generateKeyPairSync('ed25519', {
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    })
+    expect(await verdict(lines, publicKey)).toMatchObject({ ok: false, firstBadSeq: 1 })
+    const resized = lines.with(-1, (lines.at(-1) ?? '').replace(`\\n${SIZE}\\n`, `\\n${SIZE - 1}\\n`))
+    expect(await verdict(resized)).toMatchObject({ ok: false })
+  })
+
+  test('work as a command for an auditor who has only Node, the export and the key', async () => {
+    const [file, key, broken] = ['export.ndjson', 'key.pem', 'broken.ndjson'].map((name) =>
+      join(log.directory, name),
+    ) as [string, string, string]
+    writeFileSync(file, `${lines.join('\n')}\n`)
+    writeFileSync(broken, `${lines.toSpliced(9, 1).join('\n')}\n`)
+    writeFileSync(key, log.key.publicPem)
+    const run = promisify(execFile)
+    const { stdout } = await run(process.execPath, [verifier, file, key])
+    expect(stdout).toMatch(new RegExp(`^PASS size=${SIZE} root=[0-9a-f]{64}\\n$`, 'u'))
+    await expect(run(process.execPath, [verifier, broken, key])).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^FAIL .*firstBadSeq=9 /u),
+    })
+    await expect(run(process.execPath, [verifier])).rejects.toMatchObject({ code: 2 })
+  })
+
+  test('the verifier stays short, and imports nothing but Node', () => {
+    const source = readFileSync(verifier, 'utf8')
+    expect(source.split('\n').length - 1).toBeLessThanOrEqual(150)
+    expect([...source.matchAll(/from '([^']+)'/gu)].every(([, name]) => name?.startsWith('node:'))).toBe(true)
+  })
+})
