@@ -18,12 +18,10 @@ export type Identified =
 /** Finds resources by the names agents use. Ids are not names here. */
 export interface Directory {
   secret(name: string): Promise<SecretRecord | undefined>
-  host(name: string): Promise<Host | undefined>
 }
 
 export async function identify(directory: Directory, named: ResourceName | undefined): Promise<Identified> {
   if (named === undefined) return { type: 'none' }
-  if (named.type === 'host') return { type: 'host', name: named.name, host: await directory.host(named.name) }
   const secret = await directory.secret(named.name)
   return { type: 'secret', name: named.name, secret, version: named.version ?? secret?.currentVersion ?? 0 }
 }

@@ -61,7 +61,7 @@ async function register(api: Api): Promise<void> {
     groups: ['edge'],
     principals: ['deploy'],
     modes: ['exec'],
-    hostKeys: [],
+    hostKeys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPDaVQjpGAR7Su+AT+VhNtMmYofRAyjk6nGY8IpQcWH+'],
     credential: { kind: 'certificate' },
   })
   for (const agent of agents) await api.post('/agents', { ...agent, owner: 'ana@example.com' })

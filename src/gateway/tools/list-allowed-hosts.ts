@@ -37,7 +37,10 @@ const resultSchema = {
 } as const
 
 /** Lists the hosts inside the caller's groups, by name. Scope: `host:read`. */
-export function listAllowedHosts(deps: { readonly hosts: HostStore; readonly actionsOn: ActionsOn }): Tool {
+export function listAllowedHosts(deps: {
+  readonly hosts: Pick<HostStore, 'listReachable'>
+  readonly actionsOn: ActionsOn
+}): Tool {
   const tool = defineTool<FromSchema<typeof argumentsSchema>, FromSchema<typeof resultSchema>>({
     name: 'certlocker_list_allowed_hosts',
     title: 'List hosts',

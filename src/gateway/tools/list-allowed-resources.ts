@@ -60,8 +60,8 @@ const resultSchema = {
 } as const
 
 interface ListDeps {
-  readonly secrets: SecretStore
-  readonly hosts: HostStore
+  readonly secrets: Pick<SecretStore, 'listReachable'>
+  readonly hosts: Pick<HostStore, 'listReachable'>
   readonly actionsOn: ActionsOn
   /** The tools that act on one named resource, by the type of resource; the hosts' own list stands in for them. */
   readonly toolsOn: { readonly secret: readonly Tool[]; readonly host: readonly Tool[] }

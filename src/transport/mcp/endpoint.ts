@@ -42,7 +42,11 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
 /** Protected resource metadata (RFC 9728): where this resource is, and how a bearer is sent. At the path form and the root. */
 function metadata({ publicUrl }: McpEndpointDeps, ctx: Koa.Context, request: RequestFacts): void {
   if (ctx.path !== resourceMetadataPath && ctx.path !== metadataRoot) return refuse(ctx, request, fault('NOT_FOUND'))
-  ctx.body = { resource: `${publicUrl()}${mcpPath}`, resource_name: 'CertLocker MCP', bearer_methods_supported: ['header'] }
+  ctx.body = {
+    resource: `${publicUrl()}${mcpPath}`,
+    resource_name: 'CertLocker MCP',
+    bearer_methods_supported: ['header'],
+  }
 }
 
 async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context, request: RequestFacts): Promise<void> {

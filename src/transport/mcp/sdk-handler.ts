@@ -88,7 +88,8 @@ function listing({
   outputSchema,
   readOnly,
 }: Tool): ListToolsResult['tools'][number] {
-  const schemas = { inputSchema, outputSchema } as Pick<
+  // Plain JSON Schema either way; the SDK's type only spells it out to every depth.
+  const schemas = { inputSchema, outputSchema } as unknown as Pick<
     ListToolsResult['tools'][number],
     'inputSchema' | 'outputSchema'
   >

@@ -1,7 +1,13 @@
+import type { AuditProofs } from '../../domain/audit/audit-proofs.ts'
+import type { AuditStore } from '../../domain/audit/audit-store.ts'
+import type { Verification } from '../../domain/audit/verify-log.ts'
+import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Stores } from '../../domain/stores.ts'
 import type { InTransaction } from '../../domain/work.ts'
 import type { Act } from '../../gateway/act.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import type { Fault } from '../../kernel/fault.ts'
+import type { Result } from '../../kernel/result.ts'
 import type { PolicyEngine } from '../../policy/policy-engine.ts'
 
 /** What the routes work with. */
@@ -11,9 +17,18 @@ export interface RestDeps {
   readonly stores: Stores
   readonly inTransaction: InTransaction
   readonly clock: Clock
+  readonly source: SecretSource
+  readonly audit: {
+    readonly store: AuditStore
+    readonly proofs: AuditProofs
+    verify(): Promise<Verification>
+    export(): Promise<Result<AsyncIterable<string>, Fault>>
+    /** The public key of the log (SPKI, PEM). */
+    readonly publicPem: string
+  }
   readonly policy: Pick<PolicyEngine, 'active'>
-  /** The gateway's public MCP endpoint. */
-  readonly mcpUrl: string
+  /** The gateway's public MCP endpoint; asked for only once the server listens. */
+  readonly mcpUrl: () => string
   /** Under which `x-sensitive` members enter the policy input and the log. */
   readonly hmacKey: Buffer
 }

@@ -1,4 +1,3 @@
-import type { FromSchema } from 'json-schema-to-ts'
 import type { Author } from '../../domain/audit/author.ts'
 import type { OperatorCaller } from '../../gateway/caller.ts'
 import type { Refusal } from '../../gateway/operation.ts'
@@ -8,7 +7,7 @@ import { err, type Result } from '../../kernel/result.ts'
 import { maskSensitive } from '../../policy/call-digest.ts'
 import type { ResourceInput } from '../../policy/input.ts'
 import type { RestDeps } from './rest-deps.ts'
-import { bodyValidator, type ObjectSchema, type Problem, queryValidator } from './validate.ts'
+import { bodyShape, type ObjectSchema, type Problem, queryShape, type Shape } from './validate.ts'
 
 /** A JSON object, or, where the route says another content type, a text or a stream. */
 export type Answer = object | string
@@ -35,14 +34,14 @@ export interface RouteFacts {
 }
 
 /** What an author writes: the resource that the policy decides about, and what happens once it allowed it. */
-export interface RouteDefinition<Q extends ObjectSchema, B extends ObjectSchema, S>
+export interface RouteDefinition<Q, B, S>
   extends Pick<RouteFacts, 'id' | 'method' | 'path' | 'action' | 'summary' | 'response'> {
   readonly status?: 201
   readonly contentType?: RouteFacts['contentType']
   /** Reading is always a way out for the owners; of the others, those that say so. */
   readonly breakGlass?: true
-  readonly query?: Q
-  readonly body?: B
+  readonly query?: Shape<Q>
+  readonly body?: Shape<B>
   readonly errors?: readonly FaultCode[]
   /**
    * The resource as the policy sees it: the present one, or for a creation the one that would come to be. A list that
@@ -53,12 +52,12 @@ export interface RouteDefinition<Q extends ObjectSchema, B extends ObjectSchema,
   handle(deps: RestDeps, by: Author, request: RestRequest<Q, B>, subject: S): Promise<Result<Answer, Fault>>
 }
 
-export interface RestRequest<Q extends ObjectSchema, B extends ObjectSchema> {
+export interface RestRequest<Q, B> {
   readonly caller: OperatorCaller
   /** The path's parameter: an id or the unique name. */
   readonly id: string
-  readonly query: FromSchema<Q>
-  readonly body: FromSchema<B>
+  readonly query: Q
+  readonly body: B
 }
 
 export interface Found<S> {
@@ -87,16 +86,20 @@ export interface Route extends RouteFacts {
   answer(deps: RestDeps, caller: OperatorCaller, sent: SentRequest): Promise<Result<Answer, RouteRefusal>>
 }
 
-const noMembers = { type: 'object', additionalProperties: false, properties: {} } as const
-type NoMembers = typeof noMembers
+/** What the compiler knows of a body or query before a route says more. */
+type Members = { readonly [name: string]: unknown }
+type NoMembers = Record<never, never>
+const noMembers: ObjectSchema = { type: 'object', additionalProperties: false, properties: {} }
+const noQuery = queryShape<NoMembers>(noMembers)
+const noBody = bodyShape<NoMembers>(noMembers)
 
 /** Turns a definition into a route. */
-export function defineRoute<const Q extends ObjectSchema = NoMembers, const B extends ObjectSchema = NoMembers, S = undefined>(
+export function defineRoute<Q extends Members = NoMembers, B extends Members = NoMembers, S = undefined>(
   definition: RouteDefinition<Q, B, S>,
 ): Route {
-  const { id, method, path, action, summary, response, query = noMembers, body } = definition
-  const validateQuery = queryValidator(query)
-  const validateBody = bodyValidator(body ?? noMembers)
+  const { id, method, path, action, summary, response } = definition
+  const query = definition.query ?? noQuery
+  const body = definition.body ?? noBody
   const breakGlass = definition.breakGlass ?? method === 'GET'
   return {
     id,
@@ -108,25 +111,29 @@ export function defineRoute<const Q extends ObjectSchema = NoMembers, const B ex
     status: definition.status ?? 200,
     contentType: definition.contentType ?? 'application/json',
     breakGlass,
-    query,
-    body,
+    query: query.schema,
+    body: definition.body?.schema,
     errors: definition.errors ?? [],
     async answer(deps, caller, sent) {
-      const checkedQuery = validateQuery(sent.query)
-      const checkedBody = validateBody(sent.body ?? {})
+      const checkedQuery = query.check(sent.query)
+      const checkedBody = body.check(sent.body ?? {})
       if (!checkedQuery.ok || !checkedBody.ok) {
-        const problems = [checkedQuery, checkedBody].flatMap((checked) => (checked.ok ? [] : checked.error))
-        return err({ kind: 'invalid', problems })
+        return err({
+          kind: 'invalid',
+          problems: [checkedQuery, checkedBody].flatMap((checked) => (checked.ok ? [] : checked.error)),
+        })
       }
+      // Where a definition names no query or no body, its handler is typed to expect no members.
       const request = { caller, id: sent.id, query: checkedQuery.value, body: checkedBody.value } as RestRequest<Q, B>
       const found = await definition.find?.(deps, request)
       return deps.act<Answer>(caller, {
         action,
         ...(found === undefined ? {} : { resource: found.ok ? found.value.resource : found.error }),
-        arguments: { ...checkedQuery.value, ...maskSensitive(checkedBody.value, body ?? noMembers, deps.hmacKey) },
+        arguments: { ...request.query, ...maskSensitive(request.body, body.schema, deps.hmacKey) },
         breakGlass,
         run: async (by) => {
-          if (found?.ok === false) return err(fault('NOT_FOUND', { message: `No ${found.error.type} ${found.error.name}` }))
+          if (found?.ok === false)
+            return err(fault('NOT_FOUND', { message: `No ${found.error.type} ${found.error.name}` }))
           return definition.handle(deps, by, request, found?.value.subject as S)
         },
       })

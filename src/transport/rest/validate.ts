@@ -1,14 +1,26 @@
 import type { ErrorObject } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import type { FromSchema, JSONSchema } from 'json-schema-to-ts'
 import { plainText, unfitness } from '../../kernel/bounded-text.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 
 const PROBLEMS_MAX = 20
 const QUOTED_NAME_CHARACTERS = 64
 
-export type ObjectSchema = JSONSchema & { readonly type: 'object'; readonly properties: object }
+/** A JSON Schema (2020-12) of an object. */
+export interface ObjectSchema {
+  readonly type: 'object'
+  readonly properties: { readonly [name: string]: object }
+  readonly required?: readonly string[]
+  readonly additionalProperties?: false
+}
+
+/** What a schema lets through, for the compiler and at run time. */
+export interface Shape<T> {
+  readonly schema: ObjectSchema
+  /** @returns what was sent, or every problem with it, at most 20 */
+  check(sent: unknown): Result<T, readonly Problem[]>
+}
 
 /** One thing that is wrong with a request. `path` is a JSON pointer; nothing quotes a value that was sent. */
 export interface Problem {
@@ -16,31 +28,33 @@ export interface Problem {
   readonly message: string
 }
 
-/** @returns what was sent, as the schema's type, or every problem with it, at most 20 */
-export type Validate<S extends ObjectSchema> = (sent: unknown) => Result<FromSchema<S>, readonly Problem[]>
-
-const bodies = configured(new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true }))
+// `strictRequired` would refuse branches of a `oneOf` that require what their parent defines.
+const options = { strict: true, strictRequired: false, allErrors: true, allowUnionTypes: true }
+const bodies = configured(new Ajv2020(options))
 /** Query parameters arrive as text. */
-const queries = configured(new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true, coerceTypes: true, useDefaults: true }))
+const queries = configured(new Ajv2020({ ...options, coerceTypes: true, useDefaults: true }))
 
-/** Checks JSON bodies. */
-export function bodyValidator<const S extends ObjectSchema>(schema: S): Validate<S> {
-  return validator(bodies, schema)
+/** The shape of a JSON body. @typeParam T what the schema lets through, as `FromSchema` gives it */
+export function bodyShape<T extends object>(schema: ObjectSchema): Shape<T> {
+  return shape<T>(bodies, schema)
 }
 
-/** Checks query parameters: texts become the numbers and booleans that the schema asks for, defaults are filled in. */
-export function queryValidator<const S extends ObjectSchema>(schema: S): Validate<S> {
-  return validator(queries, schema)
+/** The shape of query parameters: texts become the numbers and booleans that the schema asks for, defaults are filled in. */
+export function queryShape<T extends object>(schema: ObjectSchema): Shape<T> {
+  return shape<T>(queries, schema)
 }
 
-function validator<const S extends ObjectSchema>(ajv: Ajv2020, schema: S): Validate<S> {
-  const validate = ajv.compile<FromSchema<S>>(schema)
-  return (sent) => {
-    const unfit = unfitness(sent)
-    if (unfit !== undefined) return err([{ path: '', message: unfit }])
-    const data = structuredClone(sent)
-    if (validate(data)) return ok(data)
-    return err((validate.errors ?? []).slice(0, PROBLEMS_MAX).map(problemOf))
+function shape<T extends object>(ajv: Ajv2020, schema: ObjectSchema): Shape<T> {
+  const validate = ajv.compile(schema)
+  return {
+    schema,
+    check(sent) {
+      const unfit = unfitness(sent)
+      if (unfit !== undefined) return err([{ path: '', message: unfit }])
+      const data: unknown = structuredClone(sent)
+      // The validated schema is what makes this true.
+      return validate(data) ? ok(data as T) : err((validate.errors ?? []).slice(0, PROBLEMS_MAX).map(problemOf))
+    },
   }
 }
 
@@ -54,7 +68,10 @@ function problemOf({ instancePath, params, message }: ErrorObject): Problem {
   const path = plainText(instancePath)
   const unknown: unknown = params['additionalProperty']
   if (typeof unknown === 'string') {
-    return { path, message: `has an unknown member "${plainText(unknown).slice(0, QUOTED_NAME_CHARACTERS)}"; remove it` }
+    return {
+      path,
+      message: `has an unknown member "${plainText(unknown).slice(0, QUOTED_NAME_CHARACTERS)}"; remove it`,
+    }
   }
   const allowed: unknown = params['allowedValues']
   const values = Array.isArray(allowed) ? `: ${allowed.join(', ')}` : ''

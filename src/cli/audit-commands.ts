@@ -1,0 +1,115 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type Command, Option } from 'commander'
+import type { AuditEvent } from '../domain/audit/event.ts'
+import { auditLine } from '../domain/audit/log-line.ts'
+import { verifyExport } from '../domain/audit/verifier.js'
+import { type Api, type Json, pause, type Query, restApi } from './api.ts'
+import { CliError, exitCodes } from './cli-error.ts'
+import type { CliIo } from './io.ts'
+import { sheet } from './table.ts'
+
+const FOLLOW_MS = 1_000
+const PAGE_EVENTS = 200
+const filters = ['agent', 'session', 'resource', 'environment', 'type', 'outcome', 'from', 'to', 'q'] as const
+
+/** Adds `certlocker audit tail|export|verify`. */
+export function registerAuditCommands(program: Command, io: CliIo): void {
+  const audit = program.command('audit').description('The tamper-evident log')
+  const tail = audit
+    .command('tail')
+    .description('Print the last events, and with --follow every one that comes')
+    .option('--follow', 'go on until interrupted')
+    .addOption(new Option('--limit <number>', 'how many past events').default('20'))
+    .option('--json', 'one JSON document per line')
+  for (const filter of filters) tail.option(`--${filter} <value>`, `as the REST filter \`${filter}\``)
+  tail.action((flags: Json) => printTail(restApi(io.environment), flags, io))
+
+  audit
+    .command('export')
+    .description('Export the whole log with its proofs (ndjson)')
+    .option('-o, --output <file>', 'file to write; standard output when absent')
+    .action(({ output }: { readonly output?: string }) => exportTo(restApi(io.environment), output, io))
+
+  audit
+    .command('verify')
+    .description("Verify the log: the server's, or an export with nothing but the public key")
+    .argument('[file]', 'an export')
+    .option('--key <pem>', 'the public key, from a source that you trust (GET /audit/key)')
+    .option('--json', 'print the answer as JSON')
+    .action(async (file: string | undefined, flags: { readonly key?: string; readonly json?: true }) => {
+      const found =
+        file === undefined
+          ? await restApi(io.environment).call('GET', '/audit/verify')
+          : await verifyFile(file, flags.key)
+      io.stdout.write(
+        flags.json
+          ? `${JSON.stringify(found, null, 2)}\n`
+          : `${found['ok'] === true ? 'PASS' : 'FAIL'}\n${sheet(found)}`,
+      )
+      if (found['ok'] !== true) throw new CliError(exitCodes.failed, '')
+    })
+}
+
+async function printTail(api: Api, flags: Json, { stdout, interrupted }: CliIo): Promise<void> {
+  const query = Object.fromEntries(
+    filters.map((name) => [name, flags[name] === undefined ? undefined : String(flags[name])]),
+  )
+  const print = (events: readonly AuditEvent[]) => {
+    for (const event of events) stdout.write(`${flags['json'] === true ? JSON.stringify(event) : auditLine(event)}\n`)
+  }
+  const past = await eventsOf(api, { ...query, limit: String(flags['limit']) })
+  print(past.toReversed())
+  if (flags['follow'] !== true) return
+  // Without a match so far, what is already in the log must not be printed as if it came now.
+  let afterSeq = past[0]?.seq ?? (await eventsOf(api, { limit: 1 }))[0]?.seq ?? 0
+  while (await pause(FOLLOW_MS, interrupted)) {
+    const events = await eventsOf(api, { ...query, afterSeq, order: 'asc', limit: PAGE_EVENTS })
+    print(events)
+    afterSeq = events.at(-1)?.seq ?? afterSeq
+  }
+}
+
+async function eventsOf(api: Api, query: Query): Promise<readonly AuditEvent[]> {
+  const { items } = await api.call('GET', '/audit', { query })
+  return Array.isArray(items) ? items : []
+}
+
+async function exportTo(api: Api, output: string | undefined, { stdout }: CliIo): Promise<void> {
+  const bytes = Readable.fromWeb((await api.stream('/audit/export')) as Parameters<typeof Readable.fromWeb>[0])
+  if (output === undefined) return pipeline(bytes, stdout, { end: false })
+  try {
+    await pipeline(bytes, createWriteStream(output, { mode: 0o600 }))
+  } catch (error) {
+    await rm(output, { force: true })
+    throw new CliError(
+      exitCodes.failed,
+      `${output} was not written: the export broke off, or the file cannot be created`,
+      error,
+    )
+  }
+}
+
+async function verifyFile(file: string, key: string | undefined): Promise<Json> {
+  if (key === undefined)
+    throw new CliError(
+      exitCodes.usage,
+      "--key is missing: give the log's public key (PEM), from a source that you trust",
+    )
+  const pem = await readFile(key, 'utf8').catch((error: unknown) => {
+    throw new CliError(exitCodes.usage, `${key} cannot be read: give the public key as a PEM file`, error)
+  })
+  const lines = createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })
+  try {
+    return { ...(await verifyExport(lines, pem)) }
+  } catch (error) {
+    throw new CliError(
+      exitCodes.usage,
+      `${file} cannot be verified: it is no readable export, or ${key} is no public key`,
+      error,
+    )
+  }
+}

@@ -1,0 +1,87 @@
+import { Command, CommanderError, Option } from 'commander'
+import { registerAuditCommands } from './audit-commands.ts'
+import { CliError, exitCodes } from './cli-error.ts'
+import { registerConfigCommands } from './config-commands.ts'
+import { type CliIo, processIo } from './io.ts'
+import { registerNounCommands } from './noun-commands.ts'
+import { registerPolicyCommands } from './policy/policy-commands.ts'
+import { packageVersion } from './version.ts'
+
+/**
+ * Runs one command line.
+ * @param argv without the program's own name
+ * @returns the exit code: 0 ok, 1 failed, 2 usage, 3 denied, 78 configuration
+ */
+export async function run(argv: readonly string[], io: CliIo = processIo()): Promise<number> {
+  let exitCode: number = exitCodes.ok
+  const program = commandLine(io, (code) => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    return report(error, io)
+  }
+}
+
+function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
+  const program = new Command('certlocker')
+    .description('Policy and proof for every tool call of an AI agent')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .showHelpAfterError('(add --help for the flags)')
+  program
+    .command('serve')
+    .description('Run the gateway')
+    .addOption(new Option('--role <role>', 'which parts').choices(['gateway', 'bastion', 'all']).default('all'))
+    .option('--config <file>', 'configuration file (YAML or JSON)')
+    .action(async (flags: { readonly role: 'gateway' | 'bastion' | 'all'; readonly config?: string }) => {
+      const { serve } = await import('../main.ts')
+      exitWith(await serve(flags))
+    })
+  program
+    .command('demo')
+    .description('See it work: a throw-away gateway, a real MCP client, three questions and the proof')
+    .option('--keep', 'leave it running and print its addresses')
+    .action(async ({ keep = false }: { readonly keep?: boolean }) => {
+      const { demo } = await import('./demo/demo.ts')
+      exitWith(
+        await demo(
+          { keep },
+          { line: (text) => void io.stdout.write(`${text}\n`), untilInterrupted: () => untilAborted(io.interrupted) },
+        ),
+      )
+    })
+  registerNounCommands(program, io)
+  registerAuditCommands(program, io)
+  registerPolicyCommands(program, io)
+  registerConfigCommands(program, io)
+  program
+    .command('version')
+    .description('Print the version')
+    .action(() => {
+      io.stdout.write(`${packageVersion()}\n`)
+    })
+  return program
+}
+
+/** The command line's catch site: an expected end has a text for its reader, a bug shows itself. */
+function report(error: unknown, { stderr }: CliIo): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  if (error instanceof CliError) {
+    if (error.message !== '') stderr.write(`certlocker: ${error.message}\n`)
+    return error.exitCode
+  }
+  stderr.write(
+    `certlocker: internal error, please report it: ${error instanceof Error ? error.stack : String(error)}\n`,
+  )
+  return exitCodes.failed
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,229 @@
+import { createAgentSchema, reasonSchema, updateAgentSchema } from '../domain/agents/agent.schema.ts'
+import { createGroupSchema, updateGroupSchema } from '../domain/groups/group.schema.ts'
+import { createHostSchema, updateHostSchema } from '../domain/hosts/host.schema.ts'
+import { createApiKeySchema } from '../domain/people/api-key.schema.ts'
+import { createPersonSchema, updatePersonSchema } from '../domain/people/person.schema.ts'
+import {
+  addSecretVersionSchema,
+  createSecretSchema,
+  restoreSecretSchema,
+  revealSecretSchema,
+  updateSecretSchema,
+} from '../domain/secrets/secret.schema.ts'
+import { createTokenSchema } from '../domain/tokens/token.schema.ts'
+import type { BodySchema } from './body-options.ts'
+import { printCreatedApiKey, printCreatedToken, printValue } from './once-shown.ts'
+import type { Json } from './api.ts'
+
+/** One command: the REST call that it makes, and how its answer is shown to people. */
+export interface Verb {
+  readonly name: string
+  readonly about: string
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Under `/api/v1`; with `:id` the command takes an argument. */
+  readonly path: string
+  readonly body?: BodySchema
+  /** Query parameters; a verb that has them is a list. */
+  readonly filters?: readonly string[]
+  /** Columns of a list; the noun's own when absent. */
+  readonly columns?: readonly string[]
+  /** Shows an answer that needs more than its members. */
+  readonly print?: (answer: Json) => string
+}
+
+export interface Noun {
+  readonly name: string
+  readonly about: string
+  /** What people see of a list. */
+  readonly columns: readonly string[]
+  readonly verbs: readonly Verb[]
+}
+
+const eventColumns = ['seq', 'at', 'type', 'outcome', 'code', 'requestId']
+const sessionColumns = ['id', 'agent', 'status', 'client', 'startedAt', 'lastSeenAt', 'endReason']
+
+export const nouns: readonly Noun[] = [
+  {
+    name: 'groups',
+    about: 'Who and what belong together',
+    columns: ['name', 'environment', 'description', 'id'],
+    verbs: [
+      list('/groups'),
+      create('/groups', createGroupSchema),
+      show('/groups'),
+      update('/groups', updateGroupSchema),
+    ],
+  },
+  {
+    name: 'people',
+    about: 'Who owns, operates, approves and audits',
+    columns: ['email', 'name', 'role', 'groups', 'disabled', 'id'],
+    verbs: [
+      list('/people', ['group']),
+      create('/people', createPersonSchema),
+      show('/people'),
+      update('/people', updatePersonSchema),
+    ],
+  },
+  {
+    name: 'api-keys',
+    about: 'With what people and pipelines use REST',
+    columns: ['id', 'person', 'name', 'prefix', 'status', 'expiresAt'],
+    verbs: [
+      list('/api-keys', ['person']),
+      { ...create('/api-keys', createApiKeySchema), print: printCreatedApiKey },
+      { name: 'revoke', about: 'End a key for good', method: 'POST', path: '/api-keys/:id/revoke' },
+    ],
+  },
+  {
+    name: 'agents',
+    about: 'AI agents and what they may ask for',
+    columns: ['name', 'status', 'riskLevel', 'owner', 'groups', 'scopes'],
+    verbs: [
+      list('/agents', ['owner', 'group']),
+      create('/agents', createAgentSchema),
+      show('/agents'),
+      update('/agents', updateAgentSchema),
+      {
+        name: 'suspend',
+        about: 'Stop an agent until it is resumed',
+        method: 'POST',
+        path: '/agents/:id/suspend',
+        body: reasonSchema,
+      },
+      {
+        name: 'resume',
+        about: 'Let a suspended agent go on',
+        method: 'POST',
+        path: '/agents/:id/resume',
+        body: reasonSchema,
+      },
+      {
+        name: 'revoke',
+        about: 'End an agent for good',
+        method: 'POST',
+        path: '/agents/:id/revoke',
+        body: reasonSchema,
+      },
+      {
+        name: 'sessions',
+        about: 'List its sessions',
+        method: 'GET',
+        path: '/agents/:id/sessions',
+        filters: ['status'],
+        columns: sessionColumns,
+      },
+      {
+        name: 'audit',
+        about: 'What it did and what was done to it',
+        method: 'GET',
+        path: '/agents/:id/audit',
+        filters: ['type', 'outcome', 'resource'],
+        columns: eventColumns,
+      },
+      {
+        name: 'history',
+        about: 'How its registration changed',
+        method: 'GET',
+        path: '/agents/:id/history',
+        filters: [],
+        columns: eventColumns,
+      },
+    ],
+  },
+  {
+    name: 'tokens',
+    about: 'With what agents connect over MCP',
+    columns: ['id', 'agent', 'name', 'prefix', 'status', 'groups', 'expiresAt', 'lastUsedAt'],
+    verbs: [
+      list('/tokens', ['agent', 'group']),
+      { ...create('/tokens', createTokenSchema), print: printCreatedToken },
+      show('/tokens'),
+      { name: 'revoke', about: 'End a token for good', method: 'POST', path: '/tokens/:id/revoke' },
+    ],
+  },
+  {
+    name: 'secrets',
+    about: 'What agents ask for',
+    columns: ['name', 'kind', 'type', 'groups', 'environment', 'version', 'disclosure'],
+    verbs: [
+      list('/secrets', ['kind', 'group']),
+      create('/secrets', createSecretSchema),
+      show('/secrets'),
+      update('/secrets', updateSecretSchema),
+      {
+        name: 'versions',
+        about: 'List its versions',
+        method: 'GET',
+        path: '/secrets/:id/versions',
+        filters: [],
+        columns: ['version', 'restoredFrom', 'createdAt', 'createdBy'],
+      },
+      {
+        name: 'add-version',
+        about: 'Give it a new value',
+        method: 'POST',
+        path: '/secrets/:id/versions',
+        body: addSecretVersionSchema,
+      },
+      {
+        name: 'restore',
+        about: 'Make an older version current again',
+        method: 'POST',
+        path: '/secrets/:id/restore',
+        body: restoreSecretSchema,
+      },
+      {
+        name: 'reveal',
+        about: 'Print its value; that is on record',
+        method: 'POST',
+        path: '/secrets/:id/reveal',
+        body: revealSecretSchema,
+        print: printValue,
+      },
+      { name: 'delete', about: 'Take it out of use', method: 'DELETE', path: '/secrets/:id' },
+    ],
+  },
+  {
+    name: 'hosts',
+    about: 'Machines that agents reach over SSH',
+    columns: ['name', 'address', 'port', 'groups', 'environment', 'principals', 'modes'],
+    verbs: [
+      list('/hosts', ['group']),
+      create('/hosts', createHostSchema),
+      show('/hosts'),
+      update('/hosts', updateHostSchema),
+    ],
+  },
+  {
+    name: 'sessions',
+    about: 'Connections of agents',
+    columns: sessionColumns,
+    verbs: [
+      list('/sessions', ['agent', 'status', 'group']),
+      { name: 'end', about: 'End a session', method: 'POST', path: '/sessions/:id/end' },
+    ],
+  },
+  {
+    name: 'approvals',
+    about: 'Calls that wait for people',
+    columns: ['id', 'status', 'agent', 'tool', 'riskLevel', 'createdAt', 'expiresAt'],
+    verbs: [list('/approvals', ['status', 'agent', 'group']), show('/approvals')],
+  },
+]
+
+function list(path: string, filters: readonly string[] = []): Verb {
+  return { name: 'list', about: 'List them, newest first', method: 'GET', path, filters }
+}
+
+function create(path: string, body: BodySchema): Verb {
+  return { name: 'create', about: 'Create one', method: 'POST', path, body }
+}
+
+function show(path: string): Verb {
+  return { name: 'show', about: 'Show one', method: 'GET', path: `${path}/:id` }
+}
+
+function update(path: string, body: BodySchema): Verb {
+  return { name: 'update', about: 'Change one', method: 'PATCH', path: `${path}/:id`, body }
+}

@@ -1,0 +1,51 @@
+import type { Knex } from 'knex'
+import { expireApprovals } from '../domain/approvals/expire-approvals.ts'
+import { type Checkpointer, checkpointIntervalMs } from '../domain/audit/checkpointer.ts'
+import { endIdleSessions } from '../domain/sessions/end-idle-sessions.ts'
+import type { SessionActivity } from '../domain/sessions/session-activity.ts'
+import { expireTokens } from '../domain/tokens/expire-tokens.ts'
+import type { InTransaction } from '../domain/work.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Fault } from '../kernel/fault.ts'
+import { FaultError } from '../kernel/fault.ts'
+import type { Result } from '../kernel/result.ts'
+import { pruneDecisions } from './prune-decisions.ts'
+import type { Job } from './schedule.ts'
+
+const ACTIVITY_MS = 1_000
+const EXPIRY_MS = 2_000
+const PRUNE_MS = 3_600_000
+
+export interface GatewayJobDeps {
+  readonly knex: Knex
+  readonly inTransaction: InTransaction
+  readonly clock: Clock
+  readonly checkpointer: Checkpointer
+  readonly activity: SessionActivity
+  readonly idleSeconds: number
+  readonly inputDays: number
+}
+
+/** The whole table: what the gateway does again and again, and how often. */
+export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
+  return [
+    { name: 'checkpoint', everyMs: checkpointIntervalMs, run: done(() => deps.checkpointer.checkpoint()) },
+    { name: 'session-activity', everyMs: ACTIVITY_MS, run: () => deps.activity.flush() },
+    { name: 'expire-tokens', everyMs: EXPIRY_MS, run: done(() => expireTokens(deps)) },
+    { name: 'expire-approvals', everyMs: EXPIRY_MS, run: done(() => expireApprovals(deps)) },
+    { name: 'end-idle-sessions', everyMs: EXPIRY_MS, run: done(() => endIdleSessions(deps, deps.idleSeconds)) },
+    {
+      name: 'prune-decisions',
+      everyMs: PRUNE_MS,
+      run: () => pruneDecisions(deps.knex, deps.inputDays, deps.clock.now()),
+    },
+  ]
+}
+
+/** A job that is refused has failed. */
+function done(run: () => Promise<Result<unknown, Fault>>): () => Promise<void> {
+  return async () => {
+    const result = await run()
+    if (!result.ok) throw new FaultError(result.error)
+  }
+}

@@ -1,0 +1,91 @@
+import type { AuditLog } from '../../domain/audit/audit-log.ts'
+import type { AuthorityWatch } from '../../domain/revocation/authority-watch.ts'
+import type { SecretRecord, SecretVersion } from '../../domain/secrets/secret.ts'
+import type { SecretSource } from '../../domain/secrets/secret-source.ts'
+import type { Session } from '../../domain/sessions/session.ts'
+import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
+import type { Stores } from '../../domain/stores.ts'
+import type { TokenStanding } from '../../domain/tokens/token-standing.ts'
+import type { InTransaction } from '../../domain/work.ts'
+import type { QuestionDeps } from '../../gateway/agent-question.ts'
+import type { CallMeter } from '../../gateway/call-meter.ts'
+import { createGuard } from '../../gateway/guard.ts'
+import { createActionsOn } from '../../gateway/listing.ts'
+import { createSuspendByPolicy } from '../../gateway/obligations/suspend-agent.ts'
+import { ReleasedValues } from '../../gateway/released-values.ts'
+import { createCatalog } from '../../gateway/tools/catalog.ts'
+import type { Fault } from '../../kernel/fault.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { PolicyEngine } from '../../policy/policy-engine.ts'
+import { createMcpEndpoint, type McpEndpoint } from './endpoint.ts'
+import { createSdkHandler } from './sdk-handler.ts'
+
+export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
+  readonly authority: AuthorityWatch
+  readonly auditLog: AuditLog
+  readonly stores: Stores
+  readonly inTransaction: InTransaction
+  readonly policy: PolicyEngine
+  readonly source: SecretSource
+  readonly activity: SessionActivity
+  readonly meter: CallMeter
+  readonly log: Log
+  readonly faultOf: (error: unknown) => Fault
+  readonly publicUrl: () => string
+  readonly version: string
+  readonly settings: {
+    readonly denials: 'explain' | 'opaque'
+    readonly callsPerMinute: number
+    readonly approvalDecideSeconds: number
+  }
+}
+
+/** Puts the agents' side together: guard, tools and endpoint. What is looked up often is remembered while no right changes. */
+export function createMcp(deps: McpDeps): McpEndpoint {
+  const { authority, auditLog, stores, inTransaction, policy, settings } = deps
+  const secrets = authority.cache<SecretRecord | undefined>()
+  const versions = authority.cache<SecretVersion | undefined>()
+  const question = { history: deps.history, clock: authority, timeZone: deps.timeZone, hmacKey: deps.hmacKey }
+  const guard = createGuard({
+    ...question,
+    policy,
+    auditLog,
+    inTransaction,
+    authority,
+    standingOf: (tokenId) => stores.tokens.standingOf(tokenId),
+    directory: { secret: (name) => secrets.get(name, () => stores.secrets.findByName(name)) },
+    released: new ReleasedValues(),
+    suspendByPolicy: createSuspendByPolicy({ inTransaction }),
+    denials: settings.denials,
+    approvalDecideSeconds: settings.approvalDecideSeconds,
+    meter: deps.meter,
+    log: deps.log,
+    faultOf: deps.faultOf,
+  })
+  const catalog = createCatalog({
+    actionsOn: createActionsOn({ ...question, policy }),
+    secrets: {
+      findVersion: (id, version) => versions.get(`${id}:${version}`, () => stores.secrets.findVersion(id, version)),
+      listReachable: (filter, page) => stores.secrets.listReachable(filter, page),
+    },
+    hosts: stores.hosts,
+    source: deps.source,
+    auditLog,
+    clock: authority,
+  })
+  return createMcpEndpoint({
+    authority,
+    auditLog,
+    standings: authority.cache<TokenStanding | undefined>(),
+    findStanding: (hash) => stores.tokens.findStanding(hash),
+    sessionCache: authority.cache<Session | undefined>(),
+    sessions: stores.sessions,
+    inTransaction,
+    clock: authority,
+    activity: deps.activity,
+    callsPerMinute: settings.callsPerMinute,
+    publicUrl: deps.publicUrl,
+    meter: deps.meter,
+    handle: createSdkHandler({ guard, catalog, version: deps.version, log: deps.log }),
+  })
+}

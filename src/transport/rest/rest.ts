@@ -1,0 +1,89 @@
+import { Router } from '@koa/router'
+import type { AuditLog } from '../../domain/audit/audit-log.ts'
+import type { OperatorCaller } from '../../gateway/caller.ts'
+import { fault } from '../../kernel/fault.ts'
+import { faults } from '../../kernel/faults.ts'
+import { answerError, answerFault } from '../http/error-boundary.ts'
+import type { HttpContext, HttpMiddleware, HttpState } from '../http/http-context.ts'
+import { readJsonBody } from '../http/read-json-body.ts'
+import { type Authenticate, createAuthenticate } from './authenticate.ts'
+import { openApiDocument } from './openapi.ts'
+import type { RestDeps } from './rest-deps.ts'
+import type { Route, RouteRefusal } from './route.ts'
+import { apiPrefix, routes } from './routes.ts'
+
+export const openApiPath = '/api/openapi.json'
+
+export interface RestParts extends RestDeps {
+  readonly auditLog: AuditLog
+  /** `bearerHash` of the bootstrap admin key. */
+  readonly adminKeyHash: Buffer
+  readonly version: string
+}
+
+export interface Rest {
+  readonly authenticate: Authenticate
+  readonly middleware: HttpMiddleware
+}
+
+/** The REST API: the route table behind authentication, and the document that describes it. */
+export function createRest(parts: RestParts): Rest {
+  const { stores, auditLog, adminKeyHash, clock, version } = parts
+  const authenticate = createAuthenticate({ apiKeys: stores.apiKeys, auditLog, adminKeyHash, now: () => clock.now() })
+  let document: object | undefined
+  const openApi = () => (document ??= openApiDocument(routes, { version, url: new URL(parts.mcpUrl()).origin }))
+  return { authenticate, middleware: mount(parts, authenticate, openApi) }
+}
+
+/** Authenticate, read the body, and let the route validate, find its resource and ask the guard. */
+function mount(deps: RestDeps, authenticate: Authenticate, openApi: () => object): HttpMiddleware {
+  const router = new Router<HttpState>({ sensitive: true })
+  for (const route of routes) {
+    const path = `${apiPrefix}${route.path}`
+    router.register(path, [route.method], async (ctx) => {
+      ctx.state.route = path
+      const [id = ''] = Object.values<string>(ctx.params)
+      const caller = await authenticate(ctx.req.headers.authorization, ctx.state.request)
+      if (!caller.ok) return answerFault(ctx, caller.error)
+      await answer(deps, route, ctx, { caller: caller.value, id })
+    })
+  }
+  router.get(openApiPath, (ctx) => {
+    ctx.state.route = openApiPath
+    ctx.body = openApi()
+  })
+  const dispatch = router.routes()
+  const otherMethods = router.allowedMethods()
+  return (ctx, next) =>
+    dispatch(ctx as Parameters<typeof dispatch>[0], () => otherMethods(ctx as Parameters<typeof otherMethods>[0], next))
+}
+
+async function answer(
+  deps: RestDeps,
+  route: Route,
+  ctx: HttpContext,
+  { caller, id }: { readonly caller: OperatorCaller; readonly id: string },
+): Promise<void> {
+  const body = route.body === undefined ? undefined : await readJsonBody(ctx.req)
+  if (body?.ok === false) return answerFault(ctx, body.error)
+  if (/[\p{Cc}\p{Cs}]/u.test(id)) return answerFault(ctx, fault('NOT_FOUND'))
+  const result = await route.answer(deps, caller, { id, query: { ...ctx.query }, body: body?.value })
+  if (!result.ok) return refuse(ctx, result.error)
+  ctx.status = route.status
+  ctx.body = result.value
+  ctx.type = route.contentType
+}
+
+function refuse(ctx: HttpContext, refusal: RouteRefusal): void {
+  if (refusal.kind === 'fault') return answerFault(ctx, refusal.fault)
+  if (refusal.kind === 'denied') {
+    const { code, message, decisionId } = refusal
+    const status = code in faults ? faults[code as keyof typeof faults].http : 403
+    return answerError(ctx, { status, code, message, details: { decisionId } })
+  }
+  const { problems } = refusal
+  const [first] = problems
+  const summary = first === undefined ? '' : `: ${first.path === '' ? 'the request' : first.path} ${first.message}`
+  const { http: status, text } = faults.ARGUMENT_INVALID
+  answerError(ctx, { status, code: 'ARGUMENT_INVALID', message: `${text}${summary}`, details: { problems } })
+}

@@ -1,0 +1,27 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+
+const documents = ['README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md', 'SECURITY.md']
+
+/** `npx certlocker audit verify log.ndjson` → `audit verify`: the words before an argument that is no plain word. */
+const commands = new Set(
+  documents.flatMap((path) =>
+    [...readFileSync(path, 'utf8').matchAll(/(?:npx |`)certlocker((?: [a-z][a-z-]*(?![\w./]))+)/gu)].map(
+      ([, words = '']) => words.trim(),
+    ),
+  ),
+)
+
+describe('a command line in the documents', () => {
+  test('is found by this test', () => {
+    expect(commands.size).toBeGreaterThan(0)
+  })
+
+  test.each([...commands])('certlocker %s is one that the command line knows', async (words) => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['src/launch.js', ...words.split(' '), '--help'])
+    // An unknown command would be answered with the help of the one above it.
+    expect(stdout).toMatch(new RegExp(`^Usage: certlocker ${words}\\b`, 'mu'))
+  })
+})

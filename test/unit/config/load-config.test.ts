@@ -1,0 +1,169 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { configTable, describeConfig } from '../../../src/config/describe-config.ts'
+import { type LoadedConfig, loadConfig } from '../../../src/config/load-config.ts'
+import { settings } from '../../../src/config/setting.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'certlocker-config-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function file(name: string, text: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+async function loaded(environment: Record<string, string>, path?: string): Promise<LoadedConfig> {
+  const result = await loadConfig({ environment, ...(path === undefined ? {} : { file: path }) })
+  if (!result.ok) throw new Error(JSON.stringify(result.error))
+  return result.value
+}
+
+async function placesOfProblems(environment: Record<string, string>, path?: string): Promise<string[]> {
+  const result = await loadConfig({ environment, ...(path === undefined ? {} : { file: path }) })
+  return result.ok ? [] : result.error.map(({ place }) => place)
+}
+
+describe('a setting', () => {
+  test.each([
+    ['nowhere', undefined, {}, 8080, 'default'],
+    ['the file', 'http: {port: 1}', {}, 1, 'file'],
+    ['a file in JSON', '{"http": {"port": 1}}', {}, 1, 'file'],
+    ['the environment', undefined, { CERTLOCKER_HTTP__PORT: '2' }, 2, 'CERTLOCKER_HTTP__PORT'],
+    ['both, where the environment wins', 'http: {port: 1}', { CERTLOCKER_HTTP__PORT: '2' }, 2, 'CERTLOCKER_HTTP__PORT'],
+  ] as const)('comes from %s', async (_, text, environment, port, origin) => {
+    const path = text === undefined ? undefined : file('precedence.yaml', text)
+    const { config, origins } = await loaded(environment, path)
+    expect(config.http.port).toBe(port)
+    expect(origins.get('http.port')).toBe(origin === 'file' ? path : origin)
+  })
+
+  test('is read from the file that NAME_FILE names, without its last line break', async () => {
+    const key = 'k'.repeat(32)
+    const { config } = await loaded({ CERTLOCKER_BOOTSTRAP__ADMIN_KEY_FILE: file('key', `${key}\n`) })
+    expect(config.bootstrap.adminKey?.expose()).toBe(key)
+    expect(await placesOfProblems({ CERTLOCKER_BOOTSTRAP__ADMIN_KEY_FILE: join(folder, 'absent') })).toEqual([
+      'CERTLOCKER_BOOTSTRAP__ADMIN_KEY_FILE',
+    ])
+  })
+
+  test('that is a list is separated by commas', async () => {
+    const { config } = await loaded({ CERTLOCKER_EGRESS__PRIVATE_CIDRS: '10.0.0.0/8, fd00::/8' })
+    expect(config.egress.privateCidrs).toEqual(['10.0.0.0/8', 'fd00::/8'])
+  })
+
+  test('is also known by the name that everyone uses, which its own name overrides', async () => {
+    const common = 'postgres://common/db'
+    const own = 'postgres://own/db'
+    expect((await loaded({ DATABASE_URL: common })).config.database.url?.expose()).toBe(common)
+    const both = await loaded({ DATABASE_URL: common, CERTLOCKER_DATABASE__URL: own })
+    expect(both.config.database.url?.expose()).toBe(own)
+    expect((await loaded({ VAULT_ADDR: 'https://vault.example.com' })).config.vault.address).toBe(
+      'https://vault.example.com',
+    )
+  })
+
+  test('that is a path starts at the folder of the file that gives it', async () => {
+    const { config } = await loaded({}, file('paths.yaml', 'dataDir: data'))
+    expect(config.dataDir).toBe(join(folder, 'data'))
+    expect(config.recordings.dir).toBe(join(folder, 'data/recordings'))
+  })
+})
+
+describe('a configuration that is wrong', () => {
+  test('is refused with all of its problems', async () => {
+    const path = file('wrong.yaml', 'http: {port: high}\nnope: 1\npolicy: {nope: 1}')
+    const places = await placesOfProblems({ CERTLOCKER_NOPE: '1', CERTLOCKER_BOOTSTRAP__ADMIN_KEY: 'short' }, path)
+    expect(places.sort()).toEqual(
+      [
+        'CERTLOCKER_NOPE',
+        `${path}: nope`,
+        `${path}: policy.nope`,
+        `http.port (${path})`,
+        'bootstrap.adminKey (CERTLOCKER_BOOTSTRAP__ADMIN_KEY)',
+      ].sort(),
+    )
+  })
+
+  test('is refused when its file is missing or cannot be parsed', async () => {
+    expect(await placesOfProblems({}, join(folder, 'absent.yaml'))).toEqual([join(folder, 'absent.yaml')])
+    const path = file('torn.yaml', 'http: {port: [')
+    expect(await placesOfProblems({}, path)).toEqual([path])
+  })
+
+  test('does not count what belongs to the command line', async () => {
+    expect(await placesOfProblems({ CERTLOCKER_URL: 'x', CERTLOCKER_API_KEY: 'x', CERTLOCKER_MCP_TOKEN: 'x' })).toEqual(
+      [],
+    )
+  })
+
+  test.each([
+    [{ CERTLOCKER_HTTP__HOST: '127.0.0.2' }, []],
+    [{ CERTLOCKER_HTTP__HOST: '::1' }, []],
+    [{ CERTLOCKER_HTTP__HOST: '0.0.0.0' }, ['http.host']],
+    [{ CERTLOCKER_HTTP__HOST: '0.0.0.0', CERTLOCKER_HTTP__PUBLIC_URL: 'http://a.example' }, ['http.host']],
+    [{ CERTLOCKER_HTTP__HOST: '0.0.0.0', CERTLOCKER_HTTP__PUBLIC_URL: 'https://a.example' }, []],
+    [
+      { CERTLOCKER_HTTP__HOST: '0.0.0.0', CERTLOCKER_HTTP__TLS__CERT_FILE: 'c', CERTLOCKER_HTTP__TLS__KEY_FILE: 'k' },
+      [],
+    ],
+    [{ CERTLOCKER_HTTP__HOST: '0.0.0.0', CERTLOCKER_HTTP__ALLOW_PLAINTEXT: 'true' }, []],
+  ])('%j has bearers cross a network in the clear only when told to', async (environment, places) => {
+    expect(await placesOfProblems(environment)).toEqual(places)
+  })
+
+  test.each([
+    ['k'.repeat(31), ['bootstrap.adminKey (CERTLOCKER_BOOTSTRAP__ADMIN_KEY)']],
+    ['k'.repeat(32), []],
+  ])('has an admin key that is too short: %s', async (key, places) => {
+    expect(await placesOfProblems({ CERTLOCKER_BOOTSTRAP__ADMIN_KEY: key })).toEqual(places)
+  })
+})
+
+describe('a credential', () => {
+  const secretKeys = settings.filter(({ schema }) => schema['x-secret'] === true)
+
+  test('is what the documentation of the settings says it is', () => {
+    expect(secretKeys.map(({ key }) => key)).toEqual([
+      'database.url',
+      'vault.auth.token',
+      'vault.auth.secretId',
+      'bootstrap.adminKey',
+    ])
+  })
+
+  test('never shows, whether the configuration is in order or not', async () => {
+    const canary = fc.stringMatching(/^canary[0-9a-f]{40}$/)
+    await fc.assert(
+      fc.asyncProperty(canary, fc.boolean(), async (value, isBroken) => {
+        const environment: Record<string, string> = {
+          DATABASE_URL: isBroken ? value : `postgres://user:${value}@host/db`,
+          CERTLOCKER_VAULT__AUTH__TOKEN: value,
+          CERTLOCKER_VAULT__AUTH__SECRET_ID: value,
+          CERTLOCKER_BOOTSTRAP__ADMIN_KEY: value,
+        }
+        const result = await loadConfig({ environment })
+        expect(result.ok).toBe(!isBroken)
+        const shown = result.ok ? [result.value, describeConfig(result.value)] : [result.error]
+        expect(inspect(shown, { depth: 20, showHidden: true }) + JSON.stringify(shown)).not.toContain(value)
+      }),
+    )
+  })
+})
+
+describe('the documentation', () => {
+  test('has a row for every setting, which says what it is', () => {
+    const table = configTable()
+    for (const { key, schema } of settings) {
+      expect(table).toContain(`| \`${key}\` |`)
+      expect(schema.description, key).toBeTruthy()
+    }
+  })
+})
