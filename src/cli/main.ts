@@ -1,10 +1,10 @@
 import { Command, CommanderError, Option } from 'commander'
+import { settingsEnvironment } from '../config/cli-environment.ts'
 import { registerAuditCommands } from './audit-commands.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import { registerConfigCommands } from './config-commands.ts'
 import { type CliIo, processIo } from './io.ts'
 import { registerNounCommands } from './noun-commands.ts'
-import { registerPolicyCommands } from './policy/policy-commands.ts'
 import { packageVersion } from './version.ts'
 
 /**
@@ -18,6 +18,9 @@ export async function run(argv: readonly string[], io: CliIo = processIo()): Pro
     exitCode = code
   })
   try {
+    // Its tools are heavy to load, and no other command needs them.
+    if (!isOtherCommand(program, argv[0]))
+      (await import('./policy/policy-commands.ts')).registerPolicyCommands(program, io)
     await program.parseAsync(argv, { from: 'user' })
     return exitCode
   } catch (error) {
@@ -34,11 +37,12 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
   program
     .command('serve')
     .description('Run the gateway')
-    .addOption(new Option('--role <role>', 'which parts').choices(['gateway', 'bastion', 'all']).default('all'))
+    .addOption(new Option('--role <role>', 'which parts').choices(['gateway', 'all']).default('all'))
     .option('--config <file>', 'configuration file (YAML or JSON)')
-    .action(async (flags: { readonly role: 'gateway' | 'bastion' | 'all'; readonly config?: string }) => {
+    .action(async ({ config: file }: { readonly config?: string }) => {
       const { serve } = await import('../main.ts')
-      exitWith(await serve(flags))
+      const sources = { environment: settingsEnvironment(), ...(file === undefined ? {} : { file }) }
+      exitWith(await serve(sources, (line) => void io.stdout.write(`${line}\n`)))
     })
   program
     .command('demo')
@@ -55,7 +59,6 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
     })
   registerNounCommands(program, io)
   registerAuditCommands(program, io)
-  registerPolicyCommands(program, io)
   registerConfigCommands(program, io)
   program
     .command('version')
@@ -64,6 +67,10 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
       io.stdout.write(`${packageVersion()}\n`)
     })
   return program
+}
+
+function isOtherCommand({ commands }: Command, name: string | undefined): boolean {
+  return commands.some((command) => command.name() === name)
 }
 
 /** The command line's catch site: an expected end has a text for its reader, a bug shows itself. */

@@ -1,6 +1,7 @@
 import type { FromSchema } from 'json-schema-to-ts'
 import type { Secret } from '../kernel/secret.ts'
 import { acmeSchema, vaultSchema } from './outside-world.schema.ts'
+import { policySettingsSchema } from './policy-settings.schema.ts'
 
 /**
  * Every setting there is. This one schema is the type, the validation, and the documentation.
@@ -91,63 +92,7 @@ export const configSchema = {
       },
     },
     vault: vaultSchema,
-    policy: {
-      type: 'object',
-      additionalProperties: false,
-      default: {},
-      properties: {
-        source: {
-          type: 'string',
-          pattern: '^(file:|https://[^@/]+/|oci://[^@/]+/).+',
-          description:
-            'Where the policy bundle comes from (file:, https: or oci: URL); without it the shipped bundle is used',
-        },
-        publicKeys: {
-          type: 'array',
-          items: { type: 'string', minLength: 1 },
-          default: [],
-          description: 'Public keys (PEM files) that bundles may be signed with, each `KEYID=path` or `path`',
-        },
-        requireSignature: {
-          type: 'boolean',
-          default: true,
-          description:
-            'Refuse unsigned bundles; unless it is set, those of a file: URL and the shipped one are excepted',
-        },
-        scope: { type: 'string', minLength: 1, description: 'Scope that the signature of a bundle must carry' },
-        pollSeconds: {
-          type: 'integer',
-          minimum: 1,
-          maximum: 86_400,
-          default: 60,
-          description: 'How often the source is asked',
-        },
-        wideningBudget: {
-          type: 'integer',
-          minimum: 0,
-          default: 0,
-          description: 'How many recorded decisions a new bundle may widen before it is held',
-        },
-        impactDecisions: {
-          type: 'integer',
-          minimum: 0,
-          default: 10_000,
-          description: 'How many recorded decisions are replayed on a new bundle',
-        },
-        inputDays: {
-          type: 'integer',
-          minimum: 1,
-          default: 90,
-          description: 'How many days policy inputs and decisions are kept for replay; events are kept for ever',
-        },
-        timeZone: {
-          type: 'string',
-          minLength: 1,
-          default: 'UTC',
-          description: 'IANA time zone of call.time in policies',
-        },
-      },
-    },
+    policy: policySettingsSchema,
     limits: {
       type: 'object',
       additionalProperties: false,

@@ -1,4 +1,5 @@
-import { type Knex, knex } from 'knex'
+import type { Knex } from 'knex'
+import knexModule from 'knex'
 import type { Client } from 'pg'
 import type { Log } from '../../kernel/log.ts'
 import { type ConnectionOptions, connectionSettings, defaultTimeoutMs } from './connection-settings.ts'
@@ -22,7 +23,7 @@ export interface Database {
 export function openDatabase(options: DatabaseOptions): Database {
   const { poolMax, log, timeoutMs = defaultTimeoutMs } = options
   const connections = new Map<string, Client>()
-  const database = knex({
+  const database = knexModule.knex({
     client: 'pg',
     // Any supported version: knex asks the server only to tell apart those before 9.2.
     version: '14',

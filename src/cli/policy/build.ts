@@ -79,11 +79,19 @@ async function compile(sources: Sources, manifest: object, revision: string): Pr
 }
 
 const build = [
-  'build', '--bundle', '--target', 'wasm', '--entrypoint', 'certlocker/main/decision',
+  'build',
+  '--bundle',
+  '--target',
+  'wasm',
+  '--entrypoint',
+  'certlocker/main/decision',
   // Higher levels compile today's data into the module.
-  '--optimize', '0',
-  '--capabilities', join(packageRoot, 'bundles', 'capabilities.json'),
-  '--output', '../bundle.tar.gz',
+  '--optimize',
+  '0',
+  '--capabilities',
+  join(packageRoot, 'bundles', 'capabilities.json'),
+  '--output',
+  '../bundle.tar.gz',
 ] as const
 
 function sha256(bytes: Uint8Array): string {

@@ -21,12 +21,12 @@ export async function evaluateBundle(file: string, input: unknown): Promise<Resu
   if (!module.ok) return err(`${file}: ${module.error.code}: ${module.error.detail}`)
   const instance = instantiate(module.value, bundle.value.data)
   if (!instance.ok) return err(`${file}: ${instance.error.code}: ${instance.error.detail}`)
-  const answer = instance.value.evaluate(input)
-  const decision = checkDecision(answer, callId(input))
+  const decision = checkDecision(instance.value.evaluate(input), callIdOf(input))
   return decision.ok ? ok(decision.value) : err(`${file}: ${decision.error.code}: ${decision.error.problem}`)
 }
 
-function callId(input: object): string {
+/** The id that a decision must echo; `""` where the input has none. */
+export function callIdOf(input: object): string {
   if (!('call' in input) || typeof input.call !== 'object' || input.call === null) return ''
   return 'id' in input.call && typeof input.call.id === 'string' ? input.call.id : ''
 }

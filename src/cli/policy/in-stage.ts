@@ -7,7 +7,11 @@ import { type Sources, stage } from './sources.ts'
 export const bundleDirectory = 'bundle'
 
 /** Lays the sources out in a directory of their own for as long as the work takes. */
-export async function inStage<T>(sources: Sources, manifest: object, work: (directory: string) => Promise<T>): Promise<T> {
+export async function inStage<T>(
+  sources: Sources,
+  manifest: object,
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'certlocker-policy-'))
   try {
     await stage(sources, join(directory, bundleDirectory), manifest)

@@ -41,7 +41,8 @@ export async function resolveOpa(options: OpaToolOptions = {}): Promise<Result<O
   if (options.obtain !== false) {
     for (const [from, obtain] of ways) {
       const failure = await obtain(pins, cached, environment)
-      if (failure === undefined && (await versionOf(cached, environment)) === pins.version) return ok({ path: cached, from })
+      if (failure === undefined && (await versionOf(cached, environment)) === pins.version)
+        return ok({ path: cached, from })
       tried.push(`${from}: ${failure ?? 'what it gave is not the pinned version'}`)
     }
   }
@@ -73,7 +74,15 @@ const ways: readonly (readonly ['go install' | 'download', Obtain])[] = [
 
 async function goInstall(pins: ToolPins, path: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
   return await beside(path, async (directory) => {
-    const arguments_ = ['install', '-trimpath', '-ldflags', '-s -w', '-tags', pins.goTags, `${pins.goPackage}@v${pins.version}`]
+    const arguments_ = [
+      'install',
+      '-trimpath',
+      '-ldflags',
+      '-s -w',
+      '-tags',
+      pins.goTags,
+      `${pins.goPackage}@v${pins.version}`,
+    ]
     const settings = { ...environment, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false', GOBIN: directory }
     const { failure } = await run('go', arguments_, settings, GO_INSTALL_MS)
     if (failure !== undefined) return failure
@@ -109,7 +118,10 @@ async function fetched(url: string): Promise<Result<Uint8Array, string>> {
 }
 
 /** Works in a directory beside the path, so that the rename into place is atomic. */
-async function beside(path: string, work: (directory: string) => Promise<string | undefined>): Promise<string | undefined> {
+async function beside(
+  path: string,
+  work: (directory: string) => Promise<string | undefined>,
+): Promise<string | undefined> {
   await mkdir(dirname(path), { recursive: true })
   const directory = await mkdtemp(join(dirname(path), '.new-'))
   try {

@@ -35,7 +35,9 @@ export async function findSources(directories: readonly string[]): Promise<Sourc
   const proofs = directories.length === 0 ? await filesIn(shippedTests) : given
   return {
     shipped: shipped.filter(isPolicy),
-    company: given.filter(isPolicy).map(({ path, name }) => ({ path, name: name === configName ? name : customName(name) })),
+    company: given
+      .filter(isPolicy)
+      .map(({ path, name }) => ({ path, name: name === configName ? name : customName(name) })),
     tests: proofs.filter(({ name }) => name.endsWith('_test.rego')),
     fixtures: proofs.filter(({ name }) => /(^|\/)fixtures\/[^/]+\.json$/.test(name)),
     vectors: proofs.filter(({ name }) => /(^|\/)vectors\/[^/]+\.json$/.test(name)),
@@ -49,7 +51,8 @@ export async function findSources(directories: readonly string[]): Promise<Sourc
 export async function stage(sources: Sources, directory: string, manifest: object): Promise<void> {
   const names = new Set<string>()
   for (const { path, name } of [...sources.shipped, ...sources.company]) {
-    if (names.has(name) && name !== configName) throw new Error(`${path}: another file is already ${name} in the bundle`)
+    if (names.has(name) && name !== configName)
+      throw new Error(`${path}: another file is already ${name} in the bundle`)
     names.add(name)
     const target = join(directory, name)
     await mkdir(dirname(target), { recursive: true })

@@ -1,11 +1,12 @@
 import { cp, mkdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { canonicalJson } from '../../kernel/canonical-json.ts'
-import { ok, type Result } from '../../kernel/result.ts'
+import { err, ok, type Result } from '../../kernel/result.ts'
 import { readBundle } from '../../policy/bundle.ts'
 import { checkDecision } from '../../policy/decision-check.ts'
 import { compileModule, instantiate } from '../../policy/wasm-instance.ts'
 import { buildBundle } from './build.ts'
+import { callIdOf } from './eval.ts'
 import { bundleDirectory, inStage } from './in-stage.ts'
 import { type OpaRun, runOpa } from './run-opa.ts'
 import { findSources, type Sources, tunables } from './sources.ts'
@@ -48,15 +49,19 @@ interface RegoReport {
 }
 
 async function runRegoTests(sources: Sources, stage: string): Promise<RegoReport> {
-  for (const [index, { path, name }] of sources.tests.entries()) await copyTo(path, join(stage, 'tests', `${index}`, name))
+  for (const [index, { path, name }] of sources.tests.entries())
+    await copyTo(path, join(stage, 'tests', `${index}`, name))
   for (const { path } of sources.fixtures) await copyTo(path, join(stage, 'tests', 'fixtures', basename(path)))
   if (sources.tests.length === 0) {
     return { regoTests: 0, coverage: 0, failures: [{ kind: 'rego', where: '*_test.rego', what: 'there is no test' }] }
   }
   const run = await opaTest(stage, [])
-  if (!run.stdout.startsWith('[')) return { regoTests: 0, coverage: 0, failures: [{ kind: 'rego', where: 'opa test', what: told(run) }] }
+  if (!run.stdout.startsWith('['))
+    return { regoTests: 0, coverage: 0, failures: [{ kind: 'rego', where: 'opa test', what: told(run) }] }
   const results: readonly RegoResult[] = JSON.parse(run.stdout)
-  const failures = results.filter(({ fail, error }) => fail || error !== undefined).map((result) => failure(result, sources))
+  const failures = results
+    .filter(({ fail, error }) => fail || error !== undefined)
+    .map((result) => failure(result, sources))
   if (failures.length > 0) return { regoTests: results.length, coverage: 0, failures }
   const report: CoverageReport = JSON.parse((await opaTest(stage, ['--coverage'])).stdout)
   return { regoTests: results.length, ...coverageOf(report, sources) }
@@ -84,7 +89,11 @@ function failure({ name, location, sub_results = {} }: RegoResult, sources: Sour
   const index = Number(/^tests\/(\d+)\//.exec(location.file)?.[1])
   const cases = Object.entries(sub_results).filter(([, { fail }]) => fail)
   const which = cases.length === 0 ? '' : `: ${cases.map(([which]) => which).join('; ')}`
-  return { kind: 'rego', where: `${sources.tests[index]?.path ?? location.file}:${location.row}`, what: `${name}${which}` }
+  return {
+    kind: 'rego',
+    where: `${sources.tests[index]?.path ?? location.file}:${location.row}`,
+    what: `${name}${which}`,
+  }
 }
 
 interface CoverageReport {
@@ -127,14 +136,10 @@ async function runVectors(directories: readonly string[], sources: Sources, stag
 
 function vectorFailures(vector: Vector, wasm: unknown, rego: unknown): TestFailure[] {
   const where = `${vector.file}: ${vector.name}`
-  const decision = checkDecision(wasm, 'call' in vector.input ? callId(vector.input.call) : '')
+  const decision = checkDecision(wasm, callIdOf(vector.input))
   if (!decision.ok) return [{ kind: 'vector', where, what: `the gateway would refuse it: ${decision.error.problem}` }]
   const what = disappointment(vector, decision.value) ?? difference(wasm, rego)
   return what === undefined ? [] : [{ kind: 'vector', where, what }]
-}
-
-function callId(call: unknown): string {
-  return typeof call === 'object' && call !== null && 'id' in call && typeof call.id === 'string' ? call.id : ''
 }
 
 /** Every list of a decision is sorted by the policy itself, so that canonical texts can be compared as they are. */
@@ -148,13 +153,13 @@ async function onWasm(directories: readonly string[], vectors: readonly Vector[]
   const built = await buildBundle({ directories })
   if (!built.ok) return built
   const bundle = readBundle(built.value.bytes)
-  if (!bundle.ok) return { ok: false, error: bundle.error.detail }
+  if (!bundle.ok) return err(bundle.error.detail)
   const module = compileModule(bundle.value)
-  if (!module.ok) return { ok: false, error: module.error.detail }
+  if (!module.ok) return err(module.error.detail)
   const decisions: unknown[] = []
   for (const { input, config } of vectors) {
     const instance = instantiate(module.value, { certlocker: { config } })
-    if (!instance.ok) return { ok: false, error: instance.error.detail }
+    if (!instance.ok) return err(instance.error.detail)
     decisions.push(instance.value.evaluate(input))
   }
   return ok(decisions)
@@ -163,9 +168,12 @@ async function onWasm(directories: readonly string[], vectors: readonly Vector[]
 /** One run for all vectors: starting `opa` costs more than a hundred decisions. */
 async function onOpaEval(stage: string, vectors: readonly Vector[]): Promise<readonly unknown[]> {
   const query =
-    '[d | some v in input.vectors; d := data.certlocker.main.decision with input as v.input with data.certlocker.config as v.config]'
-  const stdin = JSON.stringify({ vectors: vectors.map(({ input, config }) => ({ input, config })) })
-  const run = await runOpa(['eval', '--data', bundleDirectory, '--stdin-input', '--format', 'json', query], { cwd: stage, stdin })
+    '[d | some [asked, config] in input; d := data.certlocker.main.decision with input as asked with data.certlocker.config as config]'
+  const stdin = JSON.stringify(vectors.map(({ input, config }) => [input, config]))
+  const run = await runOpa(['eval', '--data', bundleDirectory, '--stdin-input', '--format', 'json', query], {
+    cwd: stage,
+    stdin,
+  })
   if (run.exitCode !== 0) throw new Error(`opa eval: ${told(run)}`)
   const { result = [] }: { result?: { expressions: { value: unknown[] }[] }[] } = JSON.parse(run.stdout)
   return result[0]?.expressions[0]?.value ?? []

@@ -85,7 +85,9 @@ export async function readVectors(files: readonly SourceFile[], fixtureFiles: re
       const who = named.principals?.[principal]
       const what = named.resources?.[resource]
       if (who === undefined || what === undefined) {
-        return err(`${file.path}: "${name}" names ${who === undefined ? principal : resource}, which no fixture describes`)
+        return err(
+          `${file.path}: "${name}" names ${who === undefined ? principal : resource}, which no fixture describes`,
+        )
       }
       const asked = merged(named.call ?? {}, { call: { action }, principal: who, resource: what })
       const input = merged(asked, facts)

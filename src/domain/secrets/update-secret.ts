@@ -46,6 +46,6 @@ async function resultingGroups(
   const groups = changes.groups === undefined ? ok(before.groups) : await work.groups.resolve(changes.groups)
   if (!groups.ok) return groups
   if (before.kind === 'shared' && groups.value.length === 0) return err(sharedWithoutGroups())
-  const beyond = beyondReach([...new Set([...groups.value])], by.groups, by.actor.name)
+  const beyond = beyondReach([...new Set([...before.groups, ...groups.value])], by.groups, by.actor.name)
   return beyond === undefined ? groups : err(beyond)
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AuditEvent } from '../../../src/domain/audit/event.ts'
-import { PostgresAuditLog } from '../../../src/domain/audit/postgres-audit-log.ts'
+import type { PostgresAuditLog } from '../../../src/domain/audit/postgres-audit-log.ts'
 import { auditLogOn, note, type TestLog, testLog } from '../../support/audit.ts'
 
 type Step =

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -100,7 +100,6 @@ describe('an export of the log and its verifier', () => {
   })
 
   test('fail when an event was changed together with its leaf hash', async () => {
-    const { createHash } = await import('node:crypto')
     const { event: original } = JSON.parse(event(7))
     const text = canonicalJson({ ...original, outcome: 'allow' })
     const leaf = createHash('sha256').update(`\u0000${text}`).digest('hex')
@@ -117,14 +116,14 @@ describe('an export of the log and its verifier', () => {
       privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
     })
     expect(await verdict(lines, publicKey)).toMatchObject({ ok: false, firstBadSeq: 1 })
-    const resized = lines.with(-1, (lines.at(-1) ?? '').replace(`\\n${SIZE}\\n`, `\\n${SIZE - 1}\\n`))
+    const resized = lines.with(lines.length - 1, (lines.at(-1) ?? '').replace(`\\n${SIZE}\\n`, `\\n${SIZE - 1}\\n`))
     expect(await verdict(resized)).toMatchObject({ ok: false })
   })
 
   test('work as a command for an auditor who has only Node, the export and the key', async () => {
-    const [file, key, broken] = ['export.ndjson', 'key.pem', 'broken.ndjson'].map((name) =>
-      join(log.directory, name),
-    ) as [string, string, string]
+    const file = join(log.directory, 'export.ndjson')
+    const broken = join(log.directory, 'broken.ndjson')
+    const key = join(log.directory, 'key.pem')
     writeFileSync(file, `${lines.join('\n')}\n`)
     writeFileSync(broken, `${lines.toSpliced(9, 1).join('\n')}\n`)
     writeFileSync(key, log.key.publicPem)

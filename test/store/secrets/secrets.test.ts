@@ -336,7 +336,12 @@ describe('finding secrets', () => {
   test('a secret named like the id of another does not stand in for it', async () => {
     const victim = valueOf(await create())
     valueOf(await create({ name: victim.id }))
-    expect(await registry.stores.secrets.find(victim.id)).toMatchObject({ id: victim.id, name })
+    const isFound = async () =>
+      expect(await registry.stores.secrets.find(victim.id)).toMatchObject({ id: victim.id, name })
+    await isFound()
+    // Written anew, the row is behind the other one, wherever rows come in the order in which they were written.
+    valueOf(await updateSecret(deps, operator, victim.id, { description: 'moved' }))
+    await isFound()
     expect(await registry.stores.secrets.findByName(victim.id)).toMatchObject({ name: victim.id })
     expect(valueOf(await deleteSecret(deps, operator, victim.id)).id).toBe(victim.id)
   })

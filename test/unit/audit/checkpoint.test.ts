@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { openCheckpoint, signCheckpoint, verifierKey } from '../../../src/domain/audit/checkpoint.ts'
 
@@ -14,8 +14,7 @@ describe('a signed checkpoint', () => {
     expect(openCheckpoint(signed, key)).toEqual({ origin: 'certlocker/main', size: 42, root })
   })
 
-  test('opens what golang.org/x/mod/sumdb/note signed, with the example key of its documentation', () => {
-    // PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW, in sumdb/note's example.
+  test('names its key as the example of golang.org/x/mod/sumdb/note does', () => {
     const raw = Buffer.from('ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW', 'base64').subarray(1)
     const publicKey = createPublicKey({
       key: { kty: 'OKP', crv: 'Ed25519', x: raw.toString('base64url') },
@@ -51,14 +50,11 @@ describe('a signed checkpoint', () => {
   })
 
   test('holds a size and a root even when the key signed something else', () => {
-    const text = (size: string, hash: Buffer) => `certlocker/main\n${size}\n${hash.toString('base64')}\n`
-    const privateKey = createPrivateKey(key.privateKey.export({ type: 'pkcs8', format: 'pem' }))
-    expect(privateKey.asymmetricKeyType).toBe('ed25519')
     for (const other of [
       signCheckpoint(key, { size: 0, root }),
       signCheckpoint(key, { size: 1, root: Buffer.alloc(31) }),
     ]) {
-      expect(openCheckpoint(other, key), text('', root)).toBeUndefined()
+      expect(openCheckpoint(other, key)).toBeUndefined()
     }
   })
 })
