@@ -19,10 +19,10 @@ export async function run(argv: readonly string[], io: CliIo = processIo()): Pro
   })
   try {
     // Its tools are heavy to load, and no other command needs them.
-    if (!isOtherCommand(program, argv[0]))
-      (await import('./policy/policy-commands.ts')).registerPolicyCommands(program, io)
+    if (!isOtherCommand(program, argv[0])) (await import('./policy/policy-commands.ts')).registerPolicyCommands(program)
     await program.parseAsync(argv, { from: 'user' })
-    return exitCode
+    // The policy commands leave theirs at the process.
+    return exitCode || Number(process.exitCode ?? exitCodes.ok)
   } catch (error) {
     return report(error, io)
   }

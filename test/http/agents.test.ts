@@ -1,15 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { itemsOf, namesIn } from '../support/items.ts'
 import { operator, type Person } from '../support/person.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 
 let gateway: TestGateway
 let ana: Person
 
-const agent = { name: 'cursor-ops', owner: 'ana@example.com', riskLevel: 'medium', scopes: ['secret:read'], groups: ['edge'] }
+const agent = {
+  name: 'cursor-ops',
+  owner: 'ana@example.com',
+  riskLevel: 'medium',
+  scopes: ['secret:read'],
+  groups: ['edge'],
+}
 
 beforeAll(async () => {
   gateway = await testGateway()
-  for (const name of ['edge', 'prod']) await gateway.api.create('/groups', { name, environment: name === 'prod' ? 'production' : 'staging' })
+  for (const name of ['edge', 'prod'])
+    await gateway.api.create('/groups', { name, environment: name === 'prod' ? 'production' : 'staging' })
   ana = await operator(gateway, 'ana@example.com', ['edge'])
 })
 afterAll(() => gateway.stop())
@@ -21,7 +29,10 @@ describe('an agent', () => {
     expect(created.body).toMatchObject({ ...agent, status: 'active', createdBy: 'svc_bootstrap' })
     expect((await gateway.api.get(`/agents/${String(created.body['id'])}`)).body).toEqual(created.body)
     expect((await gateway.api.get('/agents/cursor-ops')).body).toEqual(created.body)
-    expect((await gateway.api.get('/agents?group=edge&owner=ana@example.com')).body).toEqual({ items: [created.body], nextCursor: null })
+    expect((await gateway.api.get('/agents?group=edge&owner=ana@example.com')).body).toEqual({
+      items: [created.body],
+      nextCursor: null,
+    })
   })
 
   test('has a name of its own: 409', async () => {
@@ -33,33 +44,59 @@ describe('an agent', () => {
   test('cannot have a group that its owner lacks: 400', async () => {
     const answer = await gateway.api.post('/agents', { ...agent, name: 'too-much', groups: ['edge', 'prod'] })
     expect(answer.status).toBe(400)
-    expect(answer.body).toMatchObject({ error: { code: 'GROUP_NOT_PERMITTED', message: expect.stringContaining('[prod]') } })
+    expect(answer.body).toMatchObject({
+      error: { code: 'GROUP_NOT_PERMITTED', message: expect.stringContaining('[prod]') },
+    })
   })
 
   test('is suspended, resumed and revoked with a reason; then nothing can be changed any more', async () => {
     await gateway.api.create('/agents', { ...agent, name: 'short-lived' })
-    expect((await gateway.api.post('/agents/short-lived/suspend', { reason: 'odd' })).body).toMatchObject({ status: 'suspended' })
-    expect((await gateway.api.post('/agents/short-lived/resume', { reason: 'fine' })).body).toMatchObject({ status: 'active' })
-    expect((await gateway.api.post('/agents/short-lived/revoke', { reason: 'done' })).body).toMatchObject({ status: 'revoked' })
+    expect((await gateway.api.post('/agents/short-lived/suspend', { reason: 'odd' })).body).toMatchObject({
+      status: 'suspended',
+    })
+    expect((await gateway.api.post('/agents/short-lived/resume', { reason: 'fine' })).body).toMatchObject({
+      status: 'active',
+    })
+    expect((await gateway.api.post('/agents/short-lived/revoke', { reason: 'done' })).body).toMatchObject({
+      status: 'revoked',
+    })
     const late = await gateway.api.post('/agents/short-lived/resume', { reason: 'no' })
     expect(late.status).toBe(409)
     expect(late.body).toMatchObject({ error: { code: 'AGENT_REVOKED' } })
     const { body } = await gateway.api.get('/agents/short-lived/history')
-    expect(itemsOf(body).map(({ type }) => type)).toEqual(['AGENT_REVOKED', 'AGENT_RESUMED', 'AGENT_SUSPENDED', 'AGENT_CREATED'])
-    expect(itemsOf(body)[2]).toMatchObject({ details: { reason: 'odd', before: { status: 'active' }, after: { status: 'suspended' } }, decisionId: expect.stringMatching(/^dec_/) })
+    expect(itemsOf(body).map(({ type }) => type)).toEqual([
+      'AGENT_REVOKED',
+      'AGENT_RESUMED',
+      'AGENT_SUSPENDED',
+      'AGENT_CREATED',
+    ])
+    expect(itemsOf(body)[2]).toMatchObject({
+      details: { reason: 'odd', before: { status: 'active' }, after: { status: 'suspended' } },
+      decisionId: expect.stringMatching(/^dec_/),
+    })
   })
 
   test('is not there: 404, in the form of every error', async () => {
     const answer = await gateway.api.get('/agents/nobody')
     expect(answer.status).toBe(404)
-    expect(answer.body).toEqual({ error: { code: 'NOT_FOUND', message: 'No agent nobody', requestId: answer.headers.get('x-request-id') } })
+    expect(answer.body).toEqual({
+      error: { code: 'NOT_FOUND', message: 'No agent nobody', requestId: answer.headers.get('x-request-id') },
+    })
   })
 
   test('is not suspended without a reason: 400, with every problem', async () => {
     const answer = await gateway.api.post('/agents/cursor-ops/suspend', { because: 'x' })
     expect(answer.status).toBe(400)
     expect(answer.body).toMatchObject({
-      error: { code: 'ARGUMENT_INVALID', details: { problems: [{ path: '', message: "must have required property 'reason'" }, { path: '', message: 'has an unknown member "because"; remove it' }] } },
+      error: {
+        code: 'ARGUMENT_INVALID',
+        details: {
+          problems: [
+            { path: '', message: "must have required property 'reason'" },
+            { path: '', message: 'has an unknown member "because"; remove it' },
+          ],
+        },
+      },
     })
   })
 })
@@ -76,13 +113,19 @@ describe('an operator', () => {
     await gateway.api.create('/agents', { ...agent, name: 'deployer', owner: 'pia@example.com', groups: ['prod'] })
     const shown = await ana.api.get('/agents/deployer')
     expect(shown.status).toBe(403)
-    expect(shown.body).toMatchObject({ error: { code: 'GROUP_NOT_HELD', details: { decisionId: expect.stringMatching(/^dec_/) } } })
+    expect(shown.body).toMatchObject({
+      error: { code: 'GROUP_NOT_HELD', details: { decisionId: expect.stringMatching(/^dec_/) } },
+    })
     expect((await ana.api.post('/agents/deployer/suspend', { reason: 'x' })).status).toBe(403)
     expect(namesIn((await ana.api.get('/agents')).body)).not.toContain('deployer')
     expect(namesIn((await ana.api.get('/agents?group=prod')).body)).toEqual([])
     const { body } = await gateway.api.get('/audit?type=API_POLICY_DENIED&resource=deployer')
     expect(itemsOf(body)).toHaveLength(2)
-    expect(itemsOf(body)[0]).toMatchObject({ actor: { kind: 'person', name: 'ana@example.com' }, outcome: 'deny', details: { action: 'agent.suspend' } })
+    expect(itemsOf(body)[0]).toMatchObject({
+      actor: { kind: 'person', name: 'ana@example.com' },
+      outcome: 'deny',
+      details: { action: 'agent.suspend' },
+    })
   })
 
   test('cannot move an agent into a group that they lack', async () => {
@@ -96,15 +139,3 @@ describe('an operator', () => {
     expect(answer.body).toMatchObject({ error: { code: 'ROLE_NOT_PERMITTED' } })
   })
 })
-
-interface Item {
-  readonly [name: string]: unknown
-}
-
-function itemsOf(body: { readonly [name: string]: unknown }): readonly Item[] {
-  return Array.isArray(body['items']) ? body['items'] : []
-}
-
-function namesIn(body: { readonly [name: string]: unknown }): unknown[] {
-  return itemsOf(body).map(({ name }) => name)
-}

@@ -28,7 +28,8 @@ export async function benchAuditAppend(levels: readonly number[] = [1, 16, 64]):
   chmodSync(directory, 0o755)
   const cluster = await startEmbeddedCluster({ directory: join(directory, 'cluster'), log: silentLog })
   const address = { connection: cluster.connection, applicationName: 'bench' }
-  const { knex, close } = openDatabase({ ...address, poolMax: 2, log: silentLog })
+  const database = openDatabase({ ...address, poolMax: 2, log: silentLog })
+  const { knex } = database
   await migrateUp(knex)
   const log = new PostgresAuditLog({
     knex,
@@ -45,7 +46,7 @@ export async function benchAuditAppend(levels: readonly number[] = [1, 16, 64]):
     return rates
   } finally {
     await log.close()
-    await close()
+    await database.close()
     await cluster.stop()
     rmSync(directory, { recursive: true, force: true })
   }

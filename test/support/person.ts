@@ -12,7 +12,12 @@ export async function operator(gateway: TestGateway, email: string, groups: read
   return person(gateway, email, 'operator', groups)
 }
 
-export async function person(gateway: TestGateway, email: string, role: string, groups: readonly string[] = []): Promise<Person> {
+export async function person(
+  gateway: TestGateway,
+  email: string,
+  role: string,
+  groups: readonly string[] = [],
+): Promise<Person> {
   await gateway.api.create('/people', { email, name: email, role, groups })
   const { value } = await gateway.api.create('/api-keys', { person: email, name: 'test', ttlSeconds: 3600 })
   return { email, value: String(value), api: restClient(gateway.url, String(value)) }

@@ -30,7 +30,7 @@ export async function ask(
     out.line(`   asks     certlocker_get_secret ${JSON.stringify(args)}`)
     out.line(`   answer   ${status}: ${summary(status, answer)}`)
     for (const line of await gateway.auditLines(textOf(answer['requestId']), expected.events))
-      out.line(`   audit    ${line}`)
+      out.line(`   audit    ${line.replace(/ requestId=.*/, '')}`)
     out.line(fits ? '' : `   ✘ expected ${expected.status} ${expected.message ?? ''}\n`)
     return fits
   } finally {

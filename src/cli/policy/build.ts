@@ -71,7 +71,7 @@ export function digestOfShipped(tarball: Uint8Array): string {
 const roots = ['certlocker', 'custom']
 
 async function compile(sources: Sources, manifest: object, revision: string): Promise<Result<Buffer, string>> {
-  return await inStage(sources, manifest, async (directory) => {
+  return inStage(sources, manifest, async (directory) => {
     const settings = { cwd: join(directory, bundleDirectory) }
     const { exitCode, stdout, stderr } = await runOpa([...build, '--revision', revision, '.'], settings)
     return exitCode === 0 ? ok(await readFile(join(directory, 'bundle.tar.gz'))) : err((stderr || stdout).trim())

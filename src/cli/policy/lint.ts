@@ -34,12 +34,8 @@ function byPlace(a: Finding, b: Finding): number {
 }
 
 async function parsed(files: readonly SourceFile[]): Promise<Syntax[]> {
-  const result: Syntax[] = []
-  for (const file of regoOf(files)) {
-    const syntax = await parseRego(file)
-    if (syntax !== undefined) result.push(syntax)
-  }
-  return result
+  const all = await Promise.all(regoOf(files).map(parseRego))
+  return all.filter((syntax) => syntax !== undefined)
 }
 
 async function formatFindings(files: readonly SourceFile[]): Promise<Finding[]> {
@@ -61,7 +57,7 @@ package custom
 `
 
 async function compileFindings(sources: Sources): Promise<Finding[]> {
-  return await inStage(sources, {}, async (stage) => {
+  return inStage(sources, {}, async (stage) => {
     await mkdir(join(stage, 'annotations'))
     await writeFile(join(stage, 'annotations', 'custom.rego'), customSchema)
     const run = await runOpa([...check, bundleDirectory, 'annotations'], { cwd: stage })
@@ -74,6 +70,8 @@ async function compileFindings(sources: Sources): Promise<Finding[]> {
 const check = [
   'check',
   '--strict',
+  '--max-errors',
+  '0',
   '--format',
   'json',
   '--schema',

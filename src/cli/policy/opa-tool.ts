@@ -3,12 +3,15 @@ import { createHash } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { settingsEnvironment } from '../../config/cli-environment.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import { packageFacts, type ToolPins } from './package-root.ts'
 
 const GO_INSTALL_MS = 15 * 60_000
 const DOWNLOAD_MS = 5 * 60_000
 const VERSION_MS = 30_000
+
+type Environment = Readonly<Record<string, string | undefined>>
 
 /** Where `opa` was found or put: its path, and by which way. */
 export interface OpaTool {
@@ -17,7 +20,7 @@ export interface OpaTool {
 }
 
 export interface OpaToolOptions {
-  readonly environment?: NodeJS.ProcessEnv
+  readonly environment?: Environment
   /** False looks only where `opa` may already be, and obtains nothing. */
   readonly obtain?: boolean
   readonly pins?: ToolPins
@@ -29,7 +32,7 @@ export interface OpaToolOptions {
  * @returns the tool, or a text that says what was tried and what to do
  */
 export async function resolveOpa(options: OpaToolOptions = {}): Promise<Result<OpaTool, string>> {
-  const environment = options.environment ?? process.env
+  const environment = options.environment ?? settingsEnvironment()
   const pins = options.pins ?? packageFacts().opa
   const cached = cachePath(environment, pins.version)
   const tried: string[] = []
@@ -49,31 +52,31 @@ export async function resolveOpa(options: OpaToolOptions = {}): Promise<Result<O
   return err(explanation(pins.version, cached, tried))
 }
 
-function candidates(environment: NodeJS.ProcessEnv, cached: string): [OpaTool['from'], string][] {
-  const named: [OpaTool['from'], string][] = environment.OPA ? [['OPA', environment.OPA]] : []
+function candidates(environment: Environment, cached: string): [OpaTool['from'], string][] {
+  const named: [OpaTool['from'], string][] = environment['OPA'] ? [['OPA', environment['OPA']]] : []
   return [...named, ['PATH', 'opa'], ['cache', cached]]
 }
 
-function cachePath(environment: NodeJS.ProcessEnv, version: string): string {
-  const cache = environment.XDG_CACHE_HOME || join(environment.HOME || homedir(), '.cache')
+function cachePath(environment: Environment, version: string): string {
+  const cache = environment['XDG_CACHE_HOME'] || join(environment['HOME'] || homedir(), '.cache')
   return join(cache, 'certlocker', 'tools', `opa-${version}`, process.platform === 'win32' ? 'opa.exe' : 'opa')
 }
 
-async function versionOf(path: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
+async function versionOf(path: string, environment: Environment): Promise<string | undefined> {
   const { stdout } = await run(path, ['version'], environment, VERSION_MS)
   return /^Version: (\S+)$/m.exec(stdout)?.[1]
 }
 
 /** Puts the tool at the path. @returns why it could not, or undefined */
-type Obtain = (pins: ToolPins, path: string, environment: NodeJS.ProcessEnv) => Promise<string | undefined>
+type Obtain = (pins: ToolPins, path: string, environment: Environment) => Promise<string | undefined>
 
 const ways: readonly (readonly ['go install' | 'download', Obtain])[] = [
   ['go install', goInstall],
   ['download', download],
 ]
 
-async function goInstall(pins: ToolPins, path: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
-  return await beside(path, async (directory) => {
+async function goInstall(pins: ToolPins, path: string, environment: Environment): Promise<string | undefined> {
+  return beside(path, async (directory) => {
     const arguments_ = [
       'install',
       '-trimpath',
@@ -100,7 +103,7 @@ async function download(pins: ToolPins, path: string): Promise<string | undefine
   const bytes = await fetched(url)
   if (!bytes.ok) return bytes.error
   if (createHash('sha256').update(bytes.value).digest('hex') !== digest) return `${url} has not the pinned SHA-256`
-  return await beside(path, async (directory) => {
+  return beside(path, async (directory) => {
     await writeFile(join(directory, 'opa'), bytes.value)
     await chmod(join(directory, 'opa'), 0o755)
     await rename(join(directory, 'opa'), path)
@@ -131,7 +134,7 @@ async function beside(
   }
 }
 
-function run(command: string, arguments_: readonly string[], environment: NodeJS.ProcessEnv, milliseconds: number) {
+function run(command: string, arguments_: readonly string[], environment: Environment, milliseconds: number) {
   return new Promise<{ stdout: string; failure: string | undefined }>((resolve) => {
     execFile(command, arguments_, { env: environment, timeout: milliseconds }, (error, stdout, stderr) => {
       const failure = error === null ? undefined : stderr.trim().split('\n').at(-1) || error.message

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { text as readStream } from 'node:stream/consumers'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { CliError, exitCodes } from '../cli-error.ts'
+import type { CliIo } from '../io.ts'
 import { buildBundle, writeBundle } from './build.ts'
 import { evaluateBundle } from './eval.ts'
 import { findingText } from './finding.ts'
@@ -9,47 +10,44 @@ import { resolveOpa } from './opa-tool.ts'
 import { OpaMissingError } from './run-opa.ts'
 import { coverageThreshold, type TestReport, testPolicies } from './test.ts'
 
-/**
- * Adds `policy build|lint|test|eval|tools`. Exit codes: 0 done and clean, 1 findings or failures, 2 usage. Every action
- * sets `process.exitCode`; none ends the process.
- */
-export function registerPolicyCommands(program: Command): void {
-  const policy = program.command('policy').description('build, examine and prove the policy')
+/** Adds `certlocker policy build|lint|test|eval|tools`. Findings and failures end in exit code 1. */
+export function registerPolicyCommands(program: Command, io: CliIo): void {
+  const policy = program.command('policy').description('Build, examine and prove the policy')
   policy
     .command('build')
-    .description('compile the shipped rules and the directories to a bundle, and print its digest')
+    .description('Compile the shipped rules and the directories to a bundle, and print its digest')
     .argument('[DIR...]', "directories with a company's rules")
     .requiredOption('-o, --output <FILE>', 'where to write the bundle')
     .option('--revision <TEXT>', 'what the bundle calls itself')
     .option('--sequence <N>', 'a gateway never goes back to a lower one', wholeNumber)
-    .option('--json', 'for programs')
-    .action(reporting(build))
+    .option('--json', 'print JSON')
+    .action(reporting(io, build))
   policy
     .command('lint')
-    .description('examine format, types, shapes, METADATA and codes')
+    .description('Examine format, types, shapes, METADATA and codes')
     .argument('[DIR...]', "directories with a company's rules")
     .addOption(formats())
     .option('--json', 'the same as --format json')
-    .action(reporting(lint))
+    .action(reporting(io, lint))
   policy
     .command('test')
-    .description(`run the Rego tests (${coverageThreshold} % coverage) and the decision vectors on WASM and opa eval`)
+    .description(`Run the Rego tests (${coverageThreshold} % coverage) and the decision vectors on WASM and opa eval`)
     .argument('[DIR...]', "directories with a company's rules, tests, fixtures and vectors")
     .addOption(formats())
     .option('--json', 'the same as --format json')
-    .action(reporting(test))
+    .action(reporting(io, test))
   policy
     .command('eval')
-    .description('the decision of a bundle on one input')
+    .description('Print the decision of a bundle on one input')
     .argument('<FILE>', 'the bundle')
     .requiredOption('--input <JSON>', 'the input: a file, - for standard input, or the JSON itself')
-    .option('--json', 'for programs')
-    .action(reporting(evaluate))
+    .option('--json', 'print JSON')
+    .action(reporting(io, evaluate))
   policy
     .command('tools')
-    .description('find or obtain the pinned opa')
-    .option('--json', 'for programs')
-    .action(reporting(tools))
+    .description('Find or obtain the pinned opa')
+    .option('--json', 'print JSON')
+    .action(reporting(io, tools))
 }
 
 interface OutputOptions {
@@ -63,26 +61,27 @@ interface BuildCommandOptions extends OutputOptions {
   readonly sequence?: number
 }
 
-async function build(directories: readonly string[], { output, json, ...how }: BuildCommandOptions): Promise<void> {
+async function build(io: CliIo, directories: readonly string[], flags: BuildCommandOptions): Promise<void> {
+  const { output, json, ...how } = flags
   const built = await buildBundle({ directories, ...how })
-  if (!built.ok) return failed(built.error)
+  if (!built.ok) throw new CliError(exitCodes.failed, built.error)
   await writeBundle(built.value, output)
   const { bytes, ...facts } = built.value
-  print(json, { ...facts, file: output, bytes: bytes.length }, facts.digest)
+  print(io, json, { ...facts, file: output, bytes: bytes.length }, facts.digest)
 }
 
-async function lint(directories: readonly string[], options: OutputOptions): Promise<void> {
+async function lint(io: CliIo, directories: readonly string[], flags: OutputOptions): Promise<void> {
   const findings = await lintPolicies(directories)
-  if (findings.length > 0) process.exitCode = 1
   const summary =
     findings.length === 0 ? 'No findings' : `${findings.length} finding${findings.length === 1 ? '' : 's'}`
-  print(wantsJson(options), { findings }, [...findings.map(findingText), summary].join('\n'))
+  print(io, wantsJson(flags), { findings }, [...findings.map(findingText), summary].join('\n'))
+  if (findings.length > 0) throw new CliError(exitCodes.failed, '')
 }
 
-async function test(directories: readonly string[], options: OutputOptions): Promise<void> {
+async function test(io: CliIo, directories: readonly string[], flags: OutputOptions): Promise<void> {
   const report = await testPolicies(directories)
-  if (report.failures.length > 0) process.exitCode = 1
-  print(wantsJson(options), report, reportText(report))
+  print(io, wantsJson(flags), report, reportText(report))
+  if (report.failures.length > 0) throw new CliError(exitCodes.failed, '')
 }
 
 function reportText({ failures, regoTests, vectors, coverage }: TestReport): string {
@@ -90,54 +89,50 @@ function reportText({ failures, regoTests, vectors, coverage }: TestReport): str
   return [...failures.map(({ kind, where, what }) => `${where}: ${kind}: ${what}`), summary].join('\n')
 }
 
-async function evaluate(file: string, { input, json }: OutputOptions & { readonly input: string }): Promise<void> {
-  const decision = await evaluateBundle(file, await parsedInput(input))
-  if (!decision.ok) return failed(decision.error)
+async function evaluate(io: CliIo, file: string, flags: OutputOptions & { readonly input: string }): Promise<void> {
+  const decision = await evaluateBundle(file, JSON.parse(await inputText(io, flags.input)))
+  if (!decision.ok) throw new CliError(exitCodes.failed, decision.error)
   const { effect, reasons, obligations } = decision.value
   const lines = reasons.map(({ code, title, rule }) => `  ${code}  ${title}  (${rule})`)
   const duties = obligations.map(({ type, properties }) => `  obligation ${type} ${JSON.stringify(properties)}`)
-  print(json, decision.value, [effect, ...lines, ...duties].join('\n'))
+  print(io, flags.json, decision.value, [effect, ...lines, ...duties].join('\n'))
 }
 
-async function parsedInput(given: string): Promise<unknown> {
-  const source =
-    given === '-' ? readStream(process.stdin) : given.trimStart().startsWith('{') ? given : readFile(given, 'utf8')
-  return JSON.parse(await source)
+async function inputText(io: CliIo, given: string): Promise<string> {
+  if (given === '-') return io.stdin()
+  return given.trimStart().startsWith('{') ? given : readFile(given, 'utf8')
 }
 
-async function tools({ json }: OutputOptions): Promise<void> {
+async function tools(io: CliIo, { json }: OutputOptions): Promise<void> {
   const tool = await resolveOpa()
-  if (!tool.ok) return failed(tool.error)
-  print(json, { opa: tool.value }, `opa  ${tool.value.path}  (${tool.value.from})`)
+  if (!tool.ok) throw new CliError(exitCodes.failed, tool.error)
+  print(io, json, { opa: tool.value }, `opa  ${tool.value.path}  (${tool.value.from})`)
 }
 
-/** What an operator can mend is told in one line or few; a bug is left to throw. */
-function reporting<Arguments extends readonly unknown[]>(action: (...given: Arguments) => Promise<void>) {
+/** What the caller can mend is told in few words; a bug is left to throw. */
+function reporting<Arguments extends readonly unknown[]>(
+  io: CliIo,
+  action: (io: CliIo, ...given: Arguments) => Promise<void>,
+) {
   return async (...given: Arguments): Promise<void> => {
     try {
-      await action(...given)
+      await action(io, ...given)
     } catch (error) {
-      if (!(error instanceof OpaMissingError || error instanceof SyntaxError || isFileError(error))) throw error
-      failed(error.message)
+      if (error instanceof OpaMissingError || error instanceof SyntaxError || isFileError(error))
+        throw new CliError(exitCodes.failed, error.message, error)
+      throw error
     }
   }
 }
 
 function isFileError(error: unknown): error is NodeJS.ErrnoException {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EACCES')
-  )
+  return error instanceof Error && 'code' in error && fileErrors.has(error.code)
 }
 
-function failed(message: string): void {
-  process.stderr.write(`${message}\n`)
-  process.exitCode = 1
-}
+const fileErrors: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES'])
 
-function print(json: boolean | undefined, value: unknown, text: string): void {
-  process.stdout.write(json === true ? `${JSON.stringify(value, null, 2)}\n` : `${text}\n`)
+function print(io: CliIo, json: boolean | undefined, value: unknown, text: string): void {
+  io.stdout.write(json === true ? `${JSON.stringify(value, null, 2)}\n` : `${text}\n`)
 }
 
 function formats(): Option {

@@ -22,7 +22,7 @@ export class OpaMissingError extends Error {}
 export async function runOpa(arguments_: readonly string[], options: OpaRunOptions): Promise<OpaRun> {
   resolved ??= opaPath()
   const path = await resolved
-  return await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const child = spawn(path, arguments_, { cwd: options.cwd, stdio: 'pipe' })
     let stdout = ''
     let stderr = ''

@@ -107,19 +107,18 @@ function reasonOfShipped(syntax: Syntax, rule: RuleSyntax): Finding[] {
 }
 
 function duplicateFindings(files: readonly Syntax[]): Finding[] {
+  const stated = files.flatMap((syntax) => contributions(syntax).flatMap((rule) => codesIn(syntax, rule)))
   const first = new Map<string, string>()
-  const findings: Finding[] = []
-  for (const syntax of files) {
-    for (const rule of contributions(syntax)) {
-      for (const stated of new Set(statedCodes(rule))) {
-        const place = `${syntax.file.path}:${rule.line}`
-        const known = first.get(stated)
-        if (known === undefined) first.set(stated, place)
-        else findings.push(duplicate(syntax, rule, stated, known))
-      }
-    }
-  }
-  return findings
+  return stated.flatMap(({ syntax, rule, code }) => {
+    const known = first.get(code)
+    if (known !== undefined) return [duplicate(syntax, rule, code, known)]
+    first.set(code, `${syntax.file.path}:${rule.line}`)
+    return []
+  })
+}
+
+function codesIn(syntax: Syntax, rule: RuleSyntax) {
+  return [...new Set(statedCodes(rule))].map((code) => ({ syntax, rule, code }))
 }
 
 function duplicate({ file }: Syntax, { line }: RuleSyntax, stated: string, known: string): Finding {

@@ -65,7 +65,7 @@ interface ParsedRule {
     readonly name?: string
     readonly key?: unknown
     readonly value?: unknown
-    readonly ref?: readonly { readonly value: unknown }[]
+    readonly ref?: readonly { readonly value: string }[]
   }
 }
 
@@ -73,7 +73,7 @@ function ruleSyntax(rule: ParsedRule): RuleSyntax {
   const { head, location, annotations = [] } = rule
   const own = annotations.find(({ scope }) => scope === 'rule' || scope === 'document')
   return {
-    name: String(head.ref?.[0]?.value ?? head.name ?? ''),
+    name: head.ref?.[0]?.value ?? head.name ?? '',
     line: location.row,
     isSet: head.key !== undefined && head.value === undefined,
     title: own?.title ?? '',

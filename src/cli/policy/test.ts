@@ -35,7 +35,7 @@ export interface TestFailure {
  */
 export async function testPolicies(directories: readonly string[]): Promise<TestReport> {
   const sources = await findSources(directories)
-  return await inStage(sources, {}, async (stage) => {
+  return inStage(sources, {}, async (stage) => {
     const rego = await runRegoTests(sources, stage)
     const vectors = await runVectors(directories, sources, stage)
     return { ...rego, vectors: vectors.count, failures: [...rego.failures, ...vectors.failures] }
@@ -73,7 +73,7 @@ async function copyTo(path: string, target: string): Promise<void> {
 }
 
 async function opaTest(stage: string, more: readonly string[]): Promise<OpaRun> {
-  return await runOpa(['test', '--format', 'json', ...more, bundleDirectory, 'tests'], { cwd: stage })
+  return runOpa(['test', '--format', 'json', ...more, bundleDirectory, 'tests'], { cwd: stage })
 }
 
 interface RegoResult {

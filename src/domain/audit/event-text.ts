@@ -5,7 +5,6 @@ import type { AuditEvent, DecisionRecord, Entry } from './event.ts'
 
 /** An entry made ready for the log while it waits: everything is checked and written out but its place and time. */
 export interface PreparedEntry {
-  readonly id: string
   readonly event: Omit<AuditEvent, 'seq' | 'at'>
   readonly decision: DecisionRecord | undefined
   readonly characters: number
@@ -18,47 +17,60 @@ export interface PreparedEntry {
  * @throws TypeError when the entry cannot be in the log: a bug of its writer, which must not spoil the entries of others
  */
 export function prepareEntry({ event: draft, decision }: Entry): PreparedEntry {
-  const inputDigest = decision
-    ? agreed('inputDigest', draft.inputDigest, digestOfText(decision.input))
-    : (draft.inputDigest ?? null)
-  const decisionId = decision ? agreed('decisionId', draft.decisionId, decision.id) : (draft.decisionId ?? null)
+  const { type, actor = null, agent = null, tokenId = null, sessionId = null, launcher = null, client = null } = draft
+  const { tool = null, resource = null, outcome = null, code = null, reasons = [], attempt = null } = draft
+  const { policy = null, requestId = null, traceparent = null } = draft
   const id = newId('evt')
-  const first = { actor: draft.actor ?? null, agent: draft.agent ?? null }
+  const { decisionId, inputDigest, details } = decision ? decisionMembers(draft, decision) : draftMembers(draft)
+  const first = { actor, agent }
   const middle = {
-    attempt: draft.attempt ?? null,
-    client: draft.client ?? null,
-    code: draft.code ?? null,
+    attempt,
+    client,
+    code,
     decisionId,
-    details: decision ? withDecisionDigest(draft.details ?? {}, decision) : (draft.details ?? {}),
+    details,
     id,
     inputDigest,
-    launcher: draft.launcher ?? null,
-    outcome: draft.outcome ?? null,
-    policy: draft.policy ?? null,
-    reasons: draft.reasons ?? [],
-    requestId: draft.requestId ?? null,
-    resource: draft.resource ?? null,
+    launcher,
+    outcome,
+    policy,
+    reasons,
+    requestId,
+    resource,
   }
-  const last = {
-    sessionId: draft.sessionId ?? null,
-    tokenId: draft.tokenId ?? null,
-    tool: draft.tool ?? null,
-    traceparent: draft.traceparent ?? null,
-    type: draft.type,
-  }
+  const last = { sessionId, tokenId, tool, traceparent, type }
   const pieces = [
     `${canonicalJson(first).slice(0, -1)},"at":"`,
     `",${canonicalJson(middle).slice(1, -1)},"seq":`,
     `,${canonicalJson(last).slice(1)}`,
   ] as const
-  refuseNul([draft.agent?.id, draft.sessionId, draft.resource?.id, draft.resource?.name, draft.resource?.environment])
+  refuseNul([agent?.id, sessionId, resource?.id, resource?.name, resource?.environment])
   if (decision) refuseNul([decision.id, decision.input, decision.decision])
-  const characters =
-    pieces[0].length +
-    pieces[1].length +
-    pieces[2].length +
-    (decision ? decision.input.length + decision.decision.length : 0)
-  return { id, event: { ...first, ...middle, ...last }, decision, characters, pieces }
+  const characters = charactersIn([...pieces, decision?.input ?? '', decision?.decision ?? ''])
+  // Written out in full: spreading the three parts together takes V8 longer than all the rest.
+  const event = {
+    id,
+    type,
+    actor,
+    agent,
+    tokenId,
+    sessionId,
+    launcher,
+    client,
+    tool,
+    resource,
+    outcome,
+    code,
+    reasons,
+    decisionId,
+    attempt,
+    policy,
+    inputDigest,
+    requestId,
+    traceparent,
+    details,
+  }
+  return { event, decision, characters, pieces }
 }
 
 /** The canonical JSON (RFC 8785) of the whole event: what is hashed. */
@@ -66,16 +78,34 @@ export function eventText({ pieces: [first, middle, last] }: PreparedEntry, seq:
   return `${first}${at}${middle}${seq}${last}`
 }
 
-function withDecisionDigest(details: AuditEvent['details'], decision: DecisionRecord): AuditEvent['details'] {
-  const { decisionDigest: given } = details
-  if (given !== undefined && typeof given !== 'string') throw new TypeError('details.decisionDigest is not a text')
-  return { ...details, decisionDigest: agreed('details.decisionDigest', given, digestOfText(decision.decision)) }
+type DecisionMembers = Pick<AuditEvent, 'decisionId' | 'inputDigest' | 'details'>
+
+function draftMembers({ decisionId = null, inputDigest = null, details = {} }: Entry['event']): DecisionMembers {
+  return { decisionId, inputDigest, details }
+}
+
+function decisionMembers(
+  { decisionId, inputDigest, details = {} }: Entry['event'],
+  of: DecisionRecord,
+): DecisionMembers {
+  const { decisionDigest } = details
+  if (decisionDigest !== undefined && typeof decisionDigest !== 'string')
+    throw new TypeError('decisionDigest is not a text')
+  return {
+    decisionId: agreed('decisionId', decisionId, of.id),
+    inputDigest: agreed('inputDigest', inputDigest, digestOfText(of.input)),
+    details: { ...details, decisionDigest: agreed('decisionDigest', decisionDigest, digestOfText(of.decision)) },
+  }
 }
 
 function agreed(name: string, given: string | null | undefined, actual: string): string {
   if (given !== undefined && given !== null && given !== actual)
     throw new TypeError(`${name} does not fit the decision`)
   return actual
+}
+
+function charactersIn(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.length, 0)
 }
 
 /** PostgreSQL's text cannot hold NUL. In the event's JSON it is escaped. */

@@ -27,11 +27,9 @@ export const groupRoutes: readonly Route[] = [
     body: bodyShape<CreateGroup>(createGroupSchema),
     response: groupSchema,
     errors: ['NAME_TAKEN'],
-    find: async (_deps, { body }) =>
-      ok({
-        resource: { type: 'group', name: body.name, groups: [body.name], environment: body.environment, exists: false },
-        subject: undefined,
-      }),
+    // It is in no group yet, not in itself either.
+    find: async (_deps, { body: { name, environment } }) =>
+      ok({ resource: { type: 'group', name, environment, exists: false }, subject: undefined }),
     handle: async (deps, by, { body }) => mapOk(await createGroup(deps, by, body), groupView),
   }),
   defineRoute({

@@ -2,7 +2,7 @@ import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openCheckpoint } from '../../../src/domain/audit/checkpoint.ts'
-import { CheckpointHistory } from '../../../src/domain/audit/checkpoint-history.ts'
+import { CheckpointHistory, checkpointsKept } from '../../../src/domain/audit/checkpoint-history.ts'
 import { auditLogOn, must, note, type TestLog, testLog } from '../../support/audit.ts'
 
 let log: TestLog
@@ -60,12 +60,15 @@ describe('the copy outside the database', () => {
     expect(await history.notes()).toEqual([signed?.note, signed?.note])
   })
 
-  test('keeps the newest ten thousand', async () => {
+  test('keeps the newest only', async () => {
     const path = join(log.directory, 'many')
-    const notes = Array.from({ length: 11_000 }, (_, index) => `o\n${index + 1}\nr\n\n— o s\n`)
+    const notes = Array.from({ length: checkpointsKept * 1.1 }, (_, index) => `o\n${index + 1}\nr\n\n— o s\n`)
     writeFileSync(path, notes.map((one) => `${one}\n`).join(''))
-    await new CheckpointHistory(path).add('o\n11001\nr\n\n— o s\n')
-    expect(await new CheckpointHistory(path).notes()).toEqual([...notes.slice(1000), 'o\n11001\nr\n\n— o s\n'])
+    await new CheckpointHistory(path).add('o\n99999\nr\n\n— o s\n')
+    expect(await new CheckpointHistory(path).notes()).toEqual([
+      ...notes.slice(-checkpointsKept),
+      'o\n99999\nr\n\n— o s\n',
+    ])
   })
 })
 
@@ -131,6 +134,11 @@ describe('at start', () => {
     must(await log.restarted())
     await tamper('DELETE FROM audit_checkpoints WHERE size = 3')
     must(await log.restarted())
+    await tamper('UPDATE audit_events SET leaf = sha256(leaf) WHERE seq = 5')
+    expect(await log.restarted()).toMatchObject({
+      ok: false,
+      error: { message: expect.stringContaining('does not continue') },
+    })
     await tamper('UPDATE audit_events SET leaf = sha256(leaf) WHERE seq = 2')
     expect(await log.restarted()).toMatchObject({
       ok: false,

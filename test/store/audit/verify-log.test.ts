@@ -108,7 +108,7 @@ describe('verifying the log in the running gateway', () => {
   })
 
   test('finds the tail cut, with and without the head put right, and with the checkpoints cut too', async () => {
-    const cut = 'DELETE FROM audit_events WHERE seq > 200'
+    const cut = 'DELETE FROM audit_events WHERE seq > 200; DELETE FROM audit_decisions WHERE seq > 200'
     const head = `UPDATE audit_log SET (size, root, frontier) = (SELECT size, root, frontier FROM audit_checkpoints WHERE size = 200)`
     const checkpoints = 'DELETE FROM audit_checkpoints WHERE size > 200'
     for (const sql of [cut, `${cut}; ${head}`, `${cut}; ${head}; ${checkpoints}`]) {

@@ -334,16 +334,25 @@ describe('deleting a secret', () => {
 
 describe('finding secrets', () => {
   test('a secret named like the id of another does not stand in for it', async () => {
-    const victim = valueOf(await create())
-    valueOf(await create({ name: victim.id }))
-    const isFound = async () =>
-      expect(await registry.stores.secrets.find(victim.id)).toMatchObject({ id: victim.id, name })
-    await isFound()
-    // Written anew, the row is behind the other one, wherever rows come in the order in which they were written.
-    valueOf(await updateSecret(deps, operator, victim.id, { description: 'moved' }))
-    await isFound()
-    expect(await registry.stores.secrets.findByName(victim.id)).toMatchObject({ name: victim.id })
-    expect(valueOf(await deleteSecret(deps, operator, victim.id)).id).toBe(victim.id)
+    const draft = valueOf(await create())
+    // In whatever order the database comes upon the two, in one of these cases the other one is first.
+    for (const [index, [victimName, isVictimFirst]] of (
+      [
+        ['a', true],
+        ['a', false],
+        ['z', true],
+        ['z', false],
+      ] as const
+    ).entries()) {
+      const id = `sec_victim${index}`
+      const victim = { ...draft, id, name: `${victimName}-${id}` }
+      const impostor = { ...draft, id: `sec_impostor${index}`, name: id }
+      for (const each of isVictimFirst ? [victim, impostor] : [impostor, victim])
+        await registry.stores.secrets.insert(each)
+      expect(await registry.stores.secrets.find(id)).toEqual(victim)
+      expect(await registry.stores.secrets.findByName(id)).toEqual(impostor)
+      expect(valueOf(await deleteSecret(deps, operator, id))).toEqual(victim)
+    }
   })
 
   test('agents reach the shared ones of their groups and the private ones of their owner, by name, in pages', async () => {

@@ -232,19 +232,17 @@ describe('an input that a policy must not see is denied before it is evaluated',
     ['a function that JSON would call', { ...anInput(), arguments: { toJSON: () => ({}) } }],
     ['an object of a class', { ...anInput(), arguments: { at: new Date(0) } }],
     ['a cycle', { ...anInput(), arguments: cyclic }],
-    [
-      'an accessor that throws',
-      Object.defineProperty({}, 'call', {
-        get: () => {
-          throw new Error('no')
-        },
-        enumerable: true,
-      }),
-    ],
   ])('%s', (_, input) => {
-    const { decision } = engine.decide(input as PolicyInput)
-    expect(decision.effect).toBe('deny')
-    expect(decision.reasons[0]?.code).toMatch(/^GATEWAY_(INPUT_INVALID|POLICY_ERROR)$/)
+    expect(codeOf(engine, input as PolicyInput)).toBe('GATEWAY_INPUT_INVALID')
+  })
+
+  test('an accessor that throws', () => {
+    const trap = {
+      get call() {
+        throw new Error('no')
+      },
+    }
+    expect(codeOf(engine, trap as unknown as PolicyInput)).toBe('GATEWAY_POLICY_ERROR')
   })
 
   test('arguments fit at the bounds and are refused one past them', () => {
