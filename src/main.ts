@@ -23,7 +23,8 @@ export async function serve(sources: ConfigSources, print: (line: string) => voi
   const stopping = signalled()
   try {
     const gateway = await startGateway(config, { log, auditLine: print, version: await packageVersion() })
-    if (gateway.generatedAdminKey !== undefined) print(`Admin key, shown this once: ${gateway.generatedAdminKey.expose()}`)
+    if (gateway.generatedAdminKey !== undefined)
+      print(`Admin key, shown this once: ${gateway.generatedAdminKey.expose()}`)
     print(`CertLocker MCP is ready at ${gateway.url}`)
     log.info('stopping', { signal: await stopping })
     const forced = setTimeout(() => process.exit(exitCodes.failed), STOP_MS_MAX).unref()
@@ -44,13 +45,20 @@ function signalled(): Promise<NodeJS.Signals> {
   })
 }
 
-/** Keys, database and log that do not fit are the operator's to settle; anything else is ours. */
+/** Keys, log and policy that do not fit are the operator's to settle; a database that is away may come back. */
 function refusal(error: unknown): { code: number; text: string } {
-  if (error instanceof FaultError) return { code: exitCodes.configuration, text: error.fault.detail || error.fault.message }
-  return { code: exitCodes.failed, text: error instanceof Error ? error.message : 'unknown error' }
+  if (!(error instanceof FaultError))
+    return { code: exitCodes.failed, text: error instanceof Error ? error.message : 'unknown error' }
+  const { code, message, detail } = error.fault
+  return {
+    code: code === 'DATABASE_UNAVAILABLE' ? exitCodes.failed : exitCodes.configuration,
+    text: [message, detail].filter(Boolean).join(': '),
+  }
 }
 
 async function packageVersion(): Promise<string> {
-  const { version }: { version: string } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
+  const { version }: { version: string } = JSON.parse(
+    await readFile(new URL('../package.json', import.meta.url), 'utf8'),
+  )
   return version
 }

@@ -19,10 +19,9 @@ export async function run(argv: readonly string[], io: CliIo = processIo()): Pro
   })
   try {
     // Its tools are heavy to load, and no other command needs them.
-    if (!isOtherCommand(program, argv[0])) (await import('./policy/policy-commands.ts')).registerPolicyCommands(program)
+    if (!isOtherCommand(program, argv[0])) (await import('./policy/policy-commands.ts')).registerPolicyCommands(program, io)
     await program.parseAsync(argv, { from: 'user' })
-    // The policy commands leave theirs at the process.
-    return exitCode || Number(process.exitCode ?? exitCodes.ok)
+    return exitCode
   } catch (error) {
     return report(error, io)
   }

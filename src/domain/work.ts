@@ -42,12 +42,12 @@ export function createInTransaction({ transact, auditLog, now }: WorkDeps): InTr
         const stores = bindStores(trx)
         const outcome = await body({
           ...stores,
-          record: (entry) => entries.push(entry),
+          record: (entry) => void entries.push(withDecisionOnce(entry, entries)),
           advanceAuthority: () => {
             advanceAuthority = true
           },
           endSessions: async (by, of, reason) => {
-            for (const session of await stores.sessions.endActive(of, reason, now())) entries.push(endedSessionEntry(by, session))
+            for (const session of await stores.sessions.endActive(of, reason, now())) entries.push(withDecisionOnce(endedSessionEntry(by, session), entries))
           },
         })
         if (!outcome.ok) {
@@ -64,4 +64,10 @@ export function createInTransaction({ transact, auditLog, now }: WorkDeps): InTr
       throw error
     }
   }
+}
+
+/** One decision can cause several events; its question and answer are kept beside the first. */
+function withDecisionOnce(entry: Entry, before: readonly Entry[]): Entry {
+  const { decision, event } = entry
+  return decision !== undefined && before.some((other) => other.decision?.id === decision.id) ? { event } : entry
 }

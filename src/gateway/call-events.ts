@@ -1,7 +1,6 @@
 import type { Entry, EventDraft, EventType, ReasonFacts } from '../domain/audit/event.ts'
 import { agentFacts } from '../domain/agents/agent.ts'
 import { canonicalJson } from '../kernel/canonical-json.ts'
-import { digestOfText } from '../kernel/digest.ts'
 import type { Effect } from '../kernel/vocabulary.ts'
 import type { PolicyInput } from '../policy/input.schema.ts'
 import type { Decided } from '../policy/policy-engine.ts'
@@ -31,7 +30,7 @@ export function callEvent(caller: AgentCaller, toolName: string, resource: Ident
   }
 }
 
-/** The question and the answer as one entry: the event, and the full input and decision beside it for replay. */
+/** The question and the answer as one entry: the event, to which the log adds their digests, and both beside it for replay. */
 export function decisionEntry(
   common: Omit<EventDraft, 'type'>,
   type: EventType,
@@ -51,8 +50,7 @@ export function decisionEntry(
       decisionId: record.id,
       attempt: input.call.attempt,
       policy: { revision: policy.revision, digest: policy.digest },
-      inputDigest: digestOfText(record.input),
-      details: { callDigest: input.call.digest, decisionDigest: digestOfText(record.decision) },
+      details: { callDigest: input.call.digest },
     },
     decision: record,
   }

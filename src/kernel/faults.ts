@@ -19,6 +19,7 @@ export const faults = {
   AGENT_REVOKED: { kind: 'conflict', http: 409, retry: false, text: 'The agent is revoked for good' },
   BODY_TOO_LARGE: { kind: 'invalid', http: 413, retry: false, text: 'The request body is too large' },
   RATE_LIMITED: { kind: 'rate_limited', http: 429, retry: true, text: 'Too many calls' },
+  CONFIGURATION_INVALID: { kind: 'internal', http: 500, retry: false, text: 'The configuration does not permit a start' },
   INTERNAL: { kind: 'internal', http: 500, retry: false, text: 'Internal error' },
   DATABASE_UNAVAILABLE: { kind: 'unavailable', http: 503, retry: true, text: 'The database cannot be reached' },
   SHUTTING_DOWN: { kind: 'unavailable', http: 503, retry: true, text: 'The gateway is stopping' },

@@ -12,7 +12,7 @@ export function schemaFiles(): Readonly<Record<string, string>> {
 }
 
 /** Writes the schema files into a directory. */
-export function writeSchemas(directory: string): void {
+function writeSchemas(directory: string): void {
   mkdirSync(directory, { recursive: true })
   for (const [name, text] of Object.entries(schemaFiles())) writeFileSync(join(directory, name), text)
 }

@@ -67,7 +67,7 @@ async function startOn(place: Place): Promise<TestGateway> {
   const auditLines: string[] = []
   const gateway = await startGateway(loaded.value.config, {
     log: silentLog,
-    auditLine: (line) => auditLines.push(line),
+    auditLine: (lines) => void auditLines.push(...lines.split('\n')),
     version: '0.0.0-test',
   })
   let running = true

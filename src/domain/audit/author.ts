@@ -43,7 +43,7 @@ export interface Change {
   readonly details: { readonly [name: string]: Json }
 }
 
-/** The entry that records a change, with its author's decision. `details` holds before and after, never a value. */
+/** The entry that records a change and the decision that let it. `details` holds before and after, never a value. */
 export function changeEntry(author: Author, change: Change): Entry {
   const { decision } = author
   return {
@@ -63,5 +63,6 @@ export function changeEntry(author: Author, change: Change): Entry {
       traceparent: author.traceparent,
       details: author.breakGlass ? { ...change.details, breakGlass: true } : change.details,
     },
+    ...(decision === null ? {} : { decision: decision.record }),
   }
 }

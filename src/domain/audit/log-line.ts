@@ -2,12 +2,13 @@ import { logLine } from '../../kernel/log-line.ts'
 import type { AuditObserver } from './audit-log.ts'
 import type { AuditEvent } from './event.ts'
 
-/** Writes one line per event after its commit. @param writeLine takes a line without its newline */
-export function auditLines(writeLine: (line: string) => void): AuditObserver {
+/**
+ * Writes one line per event after its commit; the lines of one commit in one write, since a write to a pipe blocks.
+ * @param write takes lines, without a newline at the end
+ */
+export function auditLines(write: (lines: string) => void): AuditObserver {
   return {
-    appended: (events) => {
-      for (const event of events) writeLine(auditLine(event))
-    },
+    appended: (events) => write(events.map(auditLine).join('\n')),
     authority: () => {},
   }
 }

@@ -12,7 +12,7 @@ export const httpBounds = {
   requestTimeoutMs: 30_000,
   keepAliveTimeoutMs: 10_000,
   timeoutCheckMs: 1_000,
-  idleCloseMs: 50,
+  drainPollMs: 20,
 } as const
 
 export interface ListenSettings {
@@ -23,15 +23,16 @@ export interface ListenSettings {
   readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined
 }
 
+/** A server that accepts connections. */
+export interface BoundServer {
+  readonly port: number
+  readonly isStopping: boolean
+  /** Accepts no more connections, lets running requests end for so long, then cuts them off. */
+  drain(graceMs: number): Promise<void>
+}
+
 /** Resolves when connections are accepted. @throws when the address is taken or a TLS file cannot be read */
-export async function bind({ tls, host, port }: ListenSettings, listener: RequestListener): Promise<Server> {
-  const options = {
-    maxHeaderSize: httpBounds.headerBytesMax,
-    headersTimeout: httpBounds.headersTimeoutMs,
-    requestTimeout: httpBounds.requestTimeoutMs,
-    keepAliveTimeout: httpBounds.keepAliveTimeoutMs,
-    connectionsCheckingInterval: httpBounds.timeoutCheckMs,
-  }
+export async function bind({ tls, host, port }: ListenSettings, listener: RequestListener): Promise<BoundServer> {
   const server =
     tls === undefined
       ? createServer(options, listener)
@@ -40,24 +41,43 @@ export async function bind({ tls, host, port }: ListenSettings, listener: Reques
           listener,
         )
   server.maxHeadersCount = httpBounds.headersMax
+  let running = 0
+  server.on('request', (_, response) => {
+    running += 1
+    response.once('close', () => {
+      running -= 1
+    })
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)
   })
-  return server
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : port,
+    get isStopping() {
+      return !server.listening
+    },
+    drain: (graceMs) => drain(server, () => running, graceMs),
+  }
 }
 
-/** Accepts no more connections, lets running requests end for so long, then cuts them off. */
-export async function drain(server: Server, graceMs: number): Promise<void> {
+const options = {
+  maxHeaderSize: httpBounds.headerBytesMax,
+  headersTimeout: httpBounds.headersTimeoutMs,
+  requestTimeout: httpBounds.requestTimeoutMs,
+  keepAliveTimeout: httpBounds.keepAliveTimeoutMs,
+  connectionsCheckingInterval: httpBounds.timeoutCheckMs,
+}
+
+/** Connections that wait for nothing are cut at once: Node would keep one that never asked until its headers time out. */
+async function drain(server: Server, running: () => number, graceMs: number): Promise<void> {
   if (!server.listening) return
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve())
   })
-  const over = AbortSignal.timeout(graceMs)
-  const isClosed = closed.then(() => true)
-  // A connection whose last answer was on its way when the server closed turns idle later.
-  while (!over.aborted && !(await Promise.race([isClosed, delay(httpBounds.idleCloseMs, false)])))
-    server.closeIdleConnections()
+  const deadlineMs = performance.now() + graceMs
+  while (running() > 0 && performance.now() < deadlineMs) await delay(httpBounds.drainPollMs)
   server.closeAllConnections()
   await closed
 }

@@ -1,4 +1,3 @@
-import type { Server } from 'node:http'
 import { isIPv6 } from 'node:net'
 import Koa from 'koa'
 import type { RequestFacts } from '../../gateway/caller.ts'
@@ -6,7 +5,7 @@ import { fault } from '../../kernel/fault.ts'
 import { answerFault, type ErrorBoundaryDeps, errorBoundary } from './error-boundary.ts'
 import { type HttpMiddleware, type HttpState, unmatchedRoute } from './http-context.ts'
 import type { HttpMeter } from './http-meter.ts'
-import { bind, drain, type ListenSettings } from './node-server.ts'
+import { type BoundServer, bind, type ListenSettings } from './node-server.ts'
 import { type ProbeDeps, probes } from './probes.ts'
 import { clientRequestId, requestFacts } from './request-facts.ts'
 import { isSameSite, type SiteNames } from './same-site.ts'
@@ -36,8 +35,8 @@ export interface HttpServer {
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const { settings } = deps
   const app = new Koa<HttpState>()
-  let server: Server | undefined
-  const isStopping = () => server !== undefined && !server.listening
+  let server: BoundServer | undefined
+  const isStopping = () => server?.isStopping === true
 
   app.use(identify(deps))
   app.use(measure(deps))
@@ -63,13 +62,12 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   return {
     async listen() {
       server = await bind(settings, app.callback())
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : settings.port
+      const { port } = server
       const host = isIPv6(settings.host) ? `[${settings.host}]` : settings.host
       return { url: `${settings.tls === undefined ? 'http' : 'https'}://${host}:${port}`, port }
     },
     async stop(graceMs) {
-      if (server !== undefined) await drain(server, graceMs)
+      await server?.drain(graceMs)
     },
   }
 }

@@ -65,9 +65,10 @@ describe('the line of an event', () => {
     expect(logLine('T', { a: value, absent: null })).toBe(`T ${text}`)
   })
 
-  test('is written once per event, in order', () => {
-    const lines: string[] = []
-    auditLines((line) => lines.push(line)).appended([denied, { ...denied, seq: 8 }])
-    expect(lines.map((line) => / seq=(\d+)/u.exec(line)?.[1])).toEqual(['7', '8'])
+  test('is written once per event, in order, the events of one commit together', () => {
+    const written: string[] = []
+    auditLines((lines) => written.push(lines)).appended([denied, { ...denied, seq: 8 }])
+    expect(written).toHaveLength(1)
+    expect(written[0]?.split('\n').map((line) => / seq=(\d+)/u.exec(line)?.[1])).toEqual(['7', '8'])
   })
 })

@@ -1,0 +1,116 @@
+import type { Config } from '../config/config.schema.ts'
+import type { Audit } from '../domain/audit/open-audit.ts'
+import type { PostgresAuditLog } from '../domain/audit/postgres-audit-log.ts'
+import type { CallHistory } from '../domain/history/call-history.ts'
+import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
+import type { SecretSource } from '../domain/secrets/secret-source.ts'
+import type { SessionActivity } from '../domain/sessions/session-activity.ts'
+import type { Stores } from '../domain/stores.ts'
+import type { InTransaction } from '../domain/work.ts'
+import { createAct } from '../gateway/act.ts'
+import type { CallMeter } from '../gateway/call-meter.ts'
+import type { Fault } from '../kernel/fault.ts'
+import type { Log } from '../kernel/log.ts'
+import type { PolicyEngine } from '../policy/policy-engine.ts'
+import { createReadiness } from './http/health.ts'
+import type { HttpServerDeps } from './http/server.ts'
+import { createHttpServer, type HttpServer } from './http/server.ts'
+import { createMcp } from './mcp/create-mcp.ts'
+import { createRest } from './rest/rest.ts'
+
+/** The gateway as its doors need it. */
+export interface Core {
+  readonly config: Config
+  readonly version: string
+  readonly log: Log
+  readonly faultOf: (error: unknown) => Fault
+  readonly stores: Stores
+  readonly inTransaction: InTransaction
+  readonly authority: AuthorityWatch
+  readonly auditLog: PostgresAuditLog
+  readonly audit: Audit
+  readonly history: CallHistory
+  readonly activity: SessionActivity
+  readonly policy: PolicyEngine
+  readonly source: SecretSource
+  readonly hmacKey: Buffer
+  readonly adminKeyHash: Buffer
+  readonly metrics: {
+    readonly calls: CallMeter
+    readonly http: HttpServerDeps['meter']
+    readonly exposition: HttpServerDeps['metrics']
+  }
+  /** Rejects when the database gives no answer. */
+  readonly pingDatabase: () => Promise<unknown>
+}
+
+/** Puts the doors together: REST for people and pipelines, MCP for agents, on one HTTP server. */
+export function createTransport(core: Core): HttpServer {
+  const { config, policy, auditLog, authority, log, stores } = core
+  const { timeZone } = config.policy
+  const groupNames = authority.cache<readonly string[]>()
+  const act = createAct({
+    policy,
+    auditLog,
+    clock: authority,
+    timeZone,
+    groupNames: () => groupNames.get('', () => stores.groups.names()),
+  })
+  let listeningAt = ''
+  const publicUrl = (): string => config.http.publicUrl ?? listeningAt
+  const rest = createRest({ ...core, act, clock: authority, mcpUrl: () => `${publicUrl()}/rest/mcp` })
+  const server = createHttpServer({
+    settings: config.http,
+    log,
+    faultOf: core.faultOf,
+    meter: core.metrics.http,
+    metrics: core.metrics.exposition,
+    authenticate: rest.authenticate,
+    readiness: createReadiness(readinessChecks(core), log),
+    rest: rest.middleware,
+    mcp: createMcp({
+      ...core,
+      timeZone,
+      publicUrl,
+      meter: core.metrics.calls,
+      settings: {
+        denials: config.denials,
+        callsPerMinute: config.limits.callsPerMinute,
+        approvalDecideSeconds: config.approvals.decideSeconds,
+      },
+    }),
+  })
+  return {
+    ...server,
+    async listen() {
+      const address = await server.listen()
+      listeningAt = address.url
+      return address
+    },
+  }
+}
+
+function readinessChecks({
+  policy,
+  source,
+  authority,
+  auditLog,
+  pingDatabase,
+}: Core): Parameters<typeof createReadiness>[0] {
+  return {
+    database: async () => {
+      await pingDatabase()
+      return { ok: true, detail: 'answers' }
+    },
+    policy: async () => ({
+      ok: policy.active() !== undefined,
+      detail: policy.active()?.revision ?? 'no policy is active',
+    }),
+    secrets: () => source.check(),
+    revocation: () => authority.check(),
+    audit: async () => {
+      const { size } = await auditLog.head()
+      return { ok: size >= auditLog.committedSize, detail: `${size} events` }
+    },
+  }
+}
