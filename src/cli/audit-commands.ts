@@ -4,11 +4,10 @@ import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Command, Option } from 'commander'
-import type { AuditEvent } from '../domain/audit/event.ts'
-import { auditLine } from '../domain/audit/log-line.ts'
 import { verifyExport } from '../domain/audit/verifier.js'
-import { type Api, type Json, pause, type Query, restApi } from './api.ts'
+import { type Api, isObject, type Json, pause, type Query, restApi } from './api.ts'
 import { CliError, exitCodes } from './cli-error.ts'
+import { eventLine } from './event-line.ts'
 import type { CliIo } from './io.ts'
 import { sheet } from './table.ts'
 
@@ -58,24 +57,28 @@ async function printTail(api: Api, flags: Json, { stdout, interrupted }: CliIo):
   const query = Object.fromEntries(
     filters.map((name) => [name, flags[name] === undefined ? undefined : String(flags[name])]),
   )
-  const print = (events: readonly AuditEvent[]) => {
-    for (const event of events) stdout.write(`${flags['json'] === true ? JSON.stringify(event) : auditLine(event)}\n`)
+  const print = (events: readonly Json[]) => {
+    for (const event of events) stdout.write(`${flags['json'] === true ? JSON.stringify(event) : eventLine(event)}\n`)
   }
   const past = await eventsOf(api, { ...query, limit: String(flags['limit']) })
   print(past.toReversed())
   if (flags['follow'] !== true) return
   // Without a match so far, what is already in the log must not be printed as if it came now.
-  let afterSeq = past[0]?.seq ?? (await eventsOf(api, { limit: 1 }))[0]?.seq ?? 0
+  let afterSeq = seqOf(past[0] ?? (await eventsOf(api, { limit: 1 }))[0])
   while (await pause(FOLLOW_MS, interrupted)) {
     const events = await eventsOf(api, { ...query, afterSeq, order: 'asc', limit: PAGE_EVENTS })
     print(events)
-    afterSeq = events.at(-1)?.seq ?? afterSeq
+    afterSeq = Math.max(afterSeq, seqOf(events.at(-1)))
   }
 }
 
-async function eventsOf(api: Api, query: Query): Promise<readonly AuditEvent[]> {
+function seqOf(event: Json | undefined): number {
+  return Number(event?.['seq'] ?? 0)
+}
+
+async function eventsOf(api: Api, query: Query): Promise<readonly Json[]> {
   const { items } = await api.call('GET', '/audit', { query })
-  return Array.isArray(items) ? items : []
+  return Array.isArray(items) ? items.filter(isObject) : []
 }
 
 async function exportTo(api: Api, output: string | undefined, { stdout }: CliIo): Promise<void> {

@@ -26,7 +26,7 @@ function cell(value: unknown): string {
   if (value === null || value === undefined || value === '') return '-'
   if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(cell).join(', ')
   if (isObject(value)) return plain(JSON.stringify(value))
-  return plain(String(value))
+  return plain(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
 function plain(text: string): string {
@@ -34,7 +34,7 @@ function plain(text: string): string {
 }
 
 function cut(text: string): string {
-  const characters = [...text]
+  const characters = Array.from(text)
   return characters.length > CELL_CHARACTERS ? `${characters.slice(0, CELL_CHARACTERS - 1).join('')}…` : text
 }
 
@@ -44,5 +44,5 @@ function title(column: string): string {
 }
 
 function width(text: string): number {
-  return [...text].length
+  return Array.from(text).length
 }

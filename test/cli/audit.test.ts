@@ -21,9 +21,14 @@ afterAll(async () => {
 })
 
 describe('audit tail', () => {
-  test('prints the lines that the gateway printed, oldest first', async () => {
+  test('prints one line per event, oldest first: when, what, who, about what and how it ended', async () => {
+    await gateway.api.create('/groups', { name: 'second', environment: 'staging' })
     const { stdout } = await cli(['audit', 'tail', '--type', 'GROUP_CREATED'])
-    expect(stdout.trimEnd().split('\n')).toEqual(gateway.auditLines.filter((line) => line.startsWith('GROUP_CREATED')))
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines.map((line) => /resource=(\S+)/.exec(line)?.[1])).toEqual(['edge', 'second'])
+    expect(lines[0]).toMatch(
+      /^\d{4}-\d\d-\d\dT[\d:.]+Z GROUP_CREATED actor=bootstrap-admin resource=edge outcome=ok seq=\d+ requestId=req_\w+$/,
+    )
     expect(JSON.parse((await cli(['audit', 'tail', '--limit', '1', '--json'])).stdout)).toMatchObject({
       seq: expect.any(Number),
     })
@@ -48,7 +53,7 @@ describe('audit tail', () => {
         .trimEnd()
         .split('\n')
         .map((line) => /resource=(\S+)/.exec(line)?.[1]),
-    ).toEqual(['edge', 'later'])
+    ).toEqual(['edge', 'second', 'later'])
   })
 })
 

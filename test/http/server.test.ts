@@ -101,11 +101,11 @@ describe('a body', () => {
 })
 
 describe('Host and Origin', () => {
-  test.each([{ host: 'evil.example' }, { origin: 'https://evil.example' }, { origin: 'null' }])(
+  test.each<Record<string, string>>([{ host: 'evil.example' }, { origin: 'https://evil.example' }, { origin: 'null' }])(
     '%o is 403',
     async (headers) => {
       for (const path of ['/api/v1/groups', '/health/live', '/rest/mcp']) {
-        const answer = await asAdmin({ path, headers: headers as Record<string, string> })
+        const answer = await asAdmin({ path, headers })
         expect(answer.status).toBe(403)
         expect(JSON.parse(answer.text)).toMatchObject({ error: { code: 'ORIGIN_FORBIDDEN' } })
       }

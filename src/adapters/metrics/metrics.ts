@@ -1,7 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { CallMeter } from '../../gateway/call-meter.ts'
-import { callStages } from '../../gateway/call-meter.ts'
-import type { HttpMeter } from '../../transport/http/http-meter.ts'
 import { decisionCode } from './decision-code.ts'
 
 /** What is asked at each scrape. A part that is not given has no metric. */
@@ -14,7 +12,7 @@ export interface Probes {
 
 export interface Metrics {
   readonly calls: CallMeter
-  readonly http: HttpMeter
+  readonly http: { answered(route: string, status: number, seconds: number): void }
   /** What `/metrics` answers (Prometheus text format). */
   readonly exposition: { readonly contentType: string; text(): Promise<string> }
 }
@@ -45,7 +43,6 @@ export function createMetrics(probes: Probes = {}): Metrics {
     buckets: HTTP_SECONDS,
     registers: [registry],
   })
-  for (const stage of callStages) stages.zero({ stage })
   observe(registry, probes)
   return {
     calls: {
@@ -67,35 +64,39 @@ export function createMetrics(probes: Probes = {}): Metrics {
 }
 
 function observe(registry: Registry, { auditQueueLength, poolConnections, activeSessions }: Probes): void {
+  const add = (gauge: Gauge) => registry.registerMetric(gauge)
   if (auditQueueLength !== undefined) {
-    new Gauge({
-      name: 'certlocker_audit_queue_length',
-      help: 'Events that wait to be appended to the audit log',
-      registers: [registry],
-      collect() {
-        this.set(auditQueueLength())
-      },
-    })
+    const help = 'Events that wait to be appended to the audit log'
+    add(gauge('certlocker_audit_queue_length', help, [], (self) => self.set(auditQueueLength())))
   }
   if (poolConnections !== undefined) {
-    new Gauge({
-      name: 'certlocker_pool_connections',
-      help: 'Connections of the database pool, and requests that wait for one',
-      labelNames: ['state'],
-      registers: [registry],
-      collect() {
-        for (const [state, count] of Object.entries(poolConnections())) this.set({ state }, count)
-      },
-    })
+    const help = 'Connections of the database pool, and requests that wait for one'
+    add(
+      gauge('certlocker_pool_connections', help, ['state'], (self) => {
+        for (const [state, count] of Object.entries(poolConnections())) self.set({ state }, count)
+      }),
+    )
   }
   if (activeSessions !== undefined) {
-    new Gauge({
-      name: 'certlocker_active_sessions',
-      help: 'Active sessions of agents, over all replicas',
-      registers: [registry],
-      async collect() {
-        this.set(await activeSessions())
-      },
-    })
+    const help = 'Active sessions of agents, over all replicas'
+    add(gauge('certlocker_active_sessions', help, [], async (self) => self.set(await activeSessions())))
   }
+}
+
+/** A gauge that is asked at each scrape. */
+function gauge(
+  name: string,
+  help: string,
+  labelNames: string[],
+  collect: (self: Gauge) => void | Promise<void>,
+): Gauge {
+  return new Gauge({
+    name,
+    help,
+    labelNames,
+    registers: [],
+    collect() {
+      return collect(this)
+    },
+  })
 }

@@ -37,9 +37,15 @@ export function probes({ readiness, metrics, authenticate }: ProbeDeps): HttpMid
   }
   return async (ctx, next) => {
     const answer = Object.hasOwn(answers, ctx.path) ? answers[ctx.path] : undefined
-    if (answer === undefined) return next()
+    if (answer === undefined) {
+      await next()
+      return
+    }
     ctx.state.route = ctx.path
-    if (ctx.method === 'GET' || ctx.method === 'HEAD') return answer(ctx, next)
+    if (ctx.method === 'GET' || ctx.method === 'HEAD') {
+      await answer(ctx, next)
+      return
+    }
     ctx.set('Allow', 'GET, HEAD')
     answerFault(ctx, fault('METHOD_NOT_ALLOWED'))
   }

@@ -35,7 +35,7 @@ function isOwnName({ host, publicUrl }: SiteNames, name: string): boolean {
 }
 
 function isLoopbackName(name: string): boolean {
-  return name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(name)
+  return name === 'localhost' || name === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(name)
 }
 
 function isUnspecified(host: string): boolean {

@@ -61,7 +61,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
 
   return {
     async listen() {
-      server = await bind(settings, app.callback())
+      const handle = app.callback()
+      server = await bind(settings, (request, response) => void handle(request, response))
       const { port } = server
       const host = isIPv6(settings.host) ? `[${settings.host}]` : settings.host
       return { url: `${settings.tls === undefined ? 'http' : 'https'}://${host}:${port}`, port }
@@ -121,7 +122,10 @@ function secureHeaders({ tls, publicUrl }: HttpSettings): HttpMiddleware {
 function mcpMount({ mcp }: HttpServerDeps): HttpMiddleware {
   return async (ctx, next) => {
     const isMcp = ctx.path === '/rest/mcp' || /^\/\.well-known\/oauth-protected-resource(?:\/|$)/.test(ctx.path)
-    if (!isMcp) return next()
+    if (!isMcp) {
+      await next()
+      return
+    }
     ctx.state.route = ctx.path === '/rest/mcp' ? ctx.path : '/.well-known/oauth-protected-resource'
     await mcp(ctx, ctx.state.request)
   }

@@ -9,9 +9,9 @@ export function callToolResult(outcome: Outcome): CallToolResult {
   if (outcome.status === 'ok') {
     const { result, ...trace } = outcome
     const structuredContent = { ...trace, ...result }
-    return { structuredContent, content: [{ type: 'text', text: JSON.stringify(structuredContent) }] }
+    return { content: [{ type: 'text', text: JSON.stringify(structuredContent) }], structuredContent }
   }
   const content: CallToolResult['content'] = [{ type: 'text', text: outcome.message }]
-  if (outcome.status === 'approval_required') return { structuredContent: { ...outcome }, content }
-  return { isError: true, structuredContent: { ...outcome }, content }
+  if (outcome.status === 'approval_required') return { content, structuredContent: { ...outcome } }
+  return { content, structuredContent: { ...outcome }, isError: true }
 }

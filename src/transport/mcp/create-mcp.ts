@@ -18,7 +18,7 @@ import type { Fault } from '../../kernel/fault.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { PolicyEngine } from '../../policy/policy-engine.ts'
 import { createMcpEndpoint, type McpEndpoint } from './endpoint.ts'
-import { createSdkHandler } from './sdk-handler.ts'
+import { createHandler } from './handler.ts'
 
 export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly authority: AuthorityWatch
@@ -86,6 +86,11 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     callsPerMinute: settings.callsPerMinute,
     publicUrl: deps.publicUrl,
     meter: deps.meter,
-    handle: createSdkHandler({ guard, catalog, version: deps.version, log: deps.log }),
+    handle: createHandler({
+      guard,
+      catalog,
+      serverInfo: { name: 'certlocker', title: 'CertLocker MCP', version: deps.version },
+      log: deps.log,
+    }),
   })
 }

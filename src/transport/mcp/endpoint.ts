@@ -10,14 +10,14 @@ import { type AuthenticateDeps, authenticate } from './caller.ts'
 import { activeSession, type CallSessionDeps, sessionOf } from './call-session.ts'
 import { messageFacts } from './message.ts'
 import { readJson } from '../http/read-json-body.ts'
-import type { SdkHandler } from './sdk-handler.ts'
+import type { Handler } from './handler-types.ts'
 
 export const mcpPath = '/rest/mcp'
 const metadataRoot = '/.well-known/oauth-protected-resource'
 export const resourceMetadataPath = `${metadataRoot}${mcpPath}`
 
 export interface McpEndpointDeps extends AuthenticateDeps, CallSessionDeps {
-  readonly handle: SdkHandler
+  readonly handle: Handler
   readonly activity: SessionActivity
   readonly callsPerMinute: number
   /** The origin under which clients reach the gateway, without a trailing slash. */

@@ -7,33 +7,16 @@ import {
   ProtocolErrorCode,
   Server,
 } from '@modelcontextprotocol/server'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AgentCaller } from '../../gateway/caller.ts'
-import type { Guard } from '../../gateway/guard.ts'
 import type { Tool } from '../../gateway/tool.ts'
 import { listedTools } from '../../gateway/tools/catalog.ts'
-import type { Log } from '../../kernel/log.ts'
 import { callToolResult } from './call-result.ts'
+import type { Handler, HandlerDeps } from './handler-types.ts'
 
 const LIST_TTL_MS = 5000
 
-export interface SdkHandlerDeps {
-  readonly guard: Guard
-  readonly catalog: readonly Tool[]
-  readonly version: string
-  readonly log: Log
-}
-
-/** Answers one authenticated POST, in whichever protocol era it speaks. */
-export type SdkHandler = (
-  caller: AgentCaller,
-  req: IncomingMessage,
-  res: ServerResponse,
-  body: unknown,
-) => Promise<void>
-
 /** The official SDK behind both eras: one handler table, a fresh stateless server per request, plain JSON Schema. */
-export function createSdkHandler(deps: SdkHandlerDeps): SdkHandler {
+export function createSdkHandler(deps: HandlerDeps): Handler {
   const callers = new WeakMap<AuthInfo, AgentCaller>()
   const { log } = deps
   const handler = createMcpHandler(
@@ -53,9 +36,9 @@ export function createSdkHandler(deps: SdkHandlerDeps): SdkHandler {
   }
 }
 
-function serverFor({ guard, catalog, version, log }: SdkHandlerDeps, caller: AgentCaller): Server {
+function serverFor({ guard, catalog, serverInfo, log }: HandlerDeps, caller: AgentCaller): Server {
   const server = new Server(
-    { name: 'certlocker', title: 'CertLocker MCP', version },
+    { ...serverInfo },
     {
       capabilities: { tools: {} },
       instructions:

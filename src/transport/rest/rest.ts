@@ -1,8 +1,9 @@
 import { Router } from '@koa/router'
+import type { Next } from 'koa'
 import type { AuditLog } from '../../domain/audit/audit-log.ts'
 import type { OperatorCaller } from '../../gateway/caller.ts'
 import { fault } from '../../kernel/fault.ts'
-import { faults } from '../../kernel/faults.ts'
+import { type FaultCode, faults } from '../../kernel/faults.ts'
 import { answerError, answerFault } from '../http/error-boundary.ts'
 import type { HttpContext, HttpMiddleware, HttpState } from '../http/http-context.ts'
 import { readJsonBody } from '../http/read-json-body.ts'
@@ -52,10 +53,18 @@ function mount(deps: RestDeps, authenticate: Authenticate, openApi: () => object
     ctx.state.route = openApiPath
     ctx.body = openApi()
   })
-  const dispatch = router.routes()
-  const otherMethods = router.allowedMethods()
-  return (ctx, next) =>
-    dispatch(ctx as Parameters<typeof dispatch>[0], () => otherMethods(ctx as Parameters<typeof otherMethods>[0], next))
+  const middlewares = dispatcher(router)
+  return (ctx, next) => middlewares.dispatch(ctx, () => middlewares.refuseMethod(ctx, next))
+}
+
+interface Dispatcher {
+  dispatch(ctx: HttpContext, next: Next): Promise<unknown>
+  refuseMethod(ctx: HttpContext, next: Next): Promise<unknown>
+}
+
+/** The router adds what it needs to a context by itself; its types ask for it beforehand. */
+function dispatcher(router: Router<HttpState>): Dispatcher {
+  return { dispatch: router.routes(), refuseMethod: router.allowedMethods() }
 }
 
 async function answer(
@@ -78,7 +87,7 @@ function refuse(ctx: HttpContext, refusal: RouteRefusal): void {
   if (refusal.kind === 'fault') return answerFault(ctx, refusal.fault)
   if (refusal.kind === 'denied') {
     const { code, message, decisionId } = refusal
-    const status = code in faults ? faults[code as keyof typeof faults].http : 403
+    const status = isFaultCode(code) ? faults[code].http : 403
     return answerError(ctx, { status, code, message, details: { decisionId } })
   }
   const { problems } = refusal
@@ -86,4 +95,8 @@ function refuse(ctx: HttpContext, refusal: RouteRefusal): void {
   const summary = first === undefined ? '' : `: ${first.path === '' ? 'the request' : first.path} ${first.message}`
   const { http: status, text } = faults.ARGUMENT_INVALID
   answerError(ctx, { status, code: 'ARGUMENT_INVALID', message: `${text}${summary}`, details: { problems } })
+}
+
+function isFaultCode(code: string): code is FaultCode {
+  return Object.hasOwn(faults, code)
 }

@@ -88,18 +88,17 @@ export interface Route extends RouteFacts {
 
 /** What the compiler knows of a body or query before a route says more. */
 type Members = { readonly [name: string]: unknown }
-type NoMembers = Record<never, never>
+type NoMembers = { readonly [name: string]: never }
 const noMembers: ObjectSchema = { type: 'object', additionalProperties: false, properties: {} }
-const noQuery = queryShape<NoMembers>(noMembers)
-const noBody = bodyShape<NoMembers>(noMembers)
 
 /** Turns a definition into a route. */
 export function defineRoute<Q extends Members = NoMembers, B extends Members = NoMembers, S = undefined>(
   definition: RouteDefinition<Q, B, S>,
 ): Route {
   const { id, method, path, action, summary, response } = definition
-  const query = definition.query ?? noQuery
-  const body = definition.body ?? noBody
+  const { query = queryShape<Q>(noMembers), body = bodyShape<B>(noMembers) } = definition
+  // Where a definition finds nothing, its handler is typed to expect nothing.
+  const effect: Pick<RouteDefinition<Q, B, S | undefined>, 'handle'> = definition
   const breakGlass = definition.breakGlass ?? method === 'GET'
   return {
     id,
@@ -118,13 +117,10 @@ export function defineRoute<Q extends Members = NoMembers, B extends Members = N
       const checkedQuery = query.check(sent.query)
       const checkedBody = body.check(sent.body ?? {})
       if (!checkedQuery.ok || !checkedBody.ok) {
-        return err({
-          kind: 'invalid',
-          problems: [checkedQuery, checkedBody].flatMap((checked) => (checked.ok ? [] : checked.error)),
-        })
+        const problems = [checkedQuery, checkedBody].flatMap((checked) => (checked.ok ? [] : checked.error))
+        return err({ kind: 'invalid', problems })
       }
-      // Where a definition names no query or no body, its handler is typed to expect no members.
-      const request = { caller, id: sent.id, query: checkedQuery.value, body: checkedBody.value } as RestRequest<Q, B>
+      const request = { caller, id: sent.id, query: checkedQuery.value, body: checkedBody.value }
       const found = await definition.find?.(deps, request)
       return deps.act<Answer>(caller, {
         action,
@@ -134,7 +130,7 @@ export function defineRoute<Q extends Members = NoMembers, B extends Members = N
         run: async (by) => {
           if (found?.ok === false)
             return err(fault('NOT_FOUND', { message: `No ${found.error.type} ${found.error.name}` }))
-          return definition.handle(deps, by, request, found?.value.subject as S)
+          return effect.handle(deps, by, request, found?.value.subject)
         },
       })
     },

@@ -45,15 +45,14 @@ export function queryShape<T extends object>(schema: ObjectSchema): Shape<T> {
 }
 
 function shape<T extends object>(ajv: Ajv2020, schema: ObjectSchema): Shape<T> {
-  const validate = ajv.compile(schema)
+  const validate = ajv.compile<T>(schema)
   return {
     schema,
     check(sent) {
       const unfit = unfitness(sent)
       if (unfit !== undefined) return err([{ path: '', message: unfit }])
       const data: unknown = structuredClone(sent)
-      // The validated schema is what makes this true.
-      return validate(data) ? ok(data as T) : err((validate.errors ?? []).slice(0, PROBLEMS_MAX).map(problemOf))
+      return validate(data) ? ok(data) : err((validate.errors ?? []).slice(0, PROBLEMS_MAX).map(problemOf))
     },
   }
 }

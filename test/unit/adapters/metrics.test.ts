@@ -24,7 +24,7 @@ describe('the metrics', () => {
     timer.stage('identify')
     const text = await exposition.text()
     expect(text).toContain('certlocker_call_stage_seconds_count{stage="auth"} 1')
-    expect(text).toContain('certlocker_call_stage_seconds_count{stage="outcome"} 0')
+    expect(text).toContain('certlocker_call_stage_seconds_count{stage="identify"} 1')
   })
 
   test('ask at each scrape for what is given, and leave out what is not', async () => {
