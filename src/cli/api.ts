@@ -63,6 +63,11 @@ export function pathOf(pattern: string, id = ''): string {
   return pattern.replace(/:\w+/u, () => encodeURIComponent(id))
 }
 
+/** The flags that are query parameters, as they were given. */
+export function queryOf(names: readonly string[], flags: Json): Query {
+  return Object.fromEntries(names.map((name) => [name, typeof flags[name] === 'string' ? flags[name] : undefined]))
+}
+
 async function reach(url: string, address: URL, init: RequestInit): Promise<Response> {
   try {
     return await fetch(address, init)

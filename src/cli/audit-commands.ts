@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Command, Option } from 'commander'
 import { verifyExport } from '../domain/audit/verifier.js'
-import { type Api, isObject, type Json, pause, type Query, restApi } from './api.ts'
+import { type Api, isObject, type Json, pause, type Query, queryOf, restApi } from './api.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import { eventLine } from './event-line.ts'
 import type { CliIo } from './io.ts'
@@ -53,18 +53,18 @@ export function registerAuditCommands(program: Command, io: CliIo): void {
     })
 }
 
-async function printTail(api: Api, flags: Json, { stdout, interrupted }: CliIo): Promise<void> {
-  const query = Object.fromEntries(
-    filters.map((name) => [name, flags[name] === undefined ? undefined : String(flags[name])]),
-  )
+async function printTail(api: Api, flags: Json, io: CliIo): Promise<void> {
+  const query = queryOf(filters, flags)
   const print = (events: readonly Json[]) => {
-    for (const event of events) stdout.write(`${flags['json'] === true ? JSON.stringify(event) : eventLine(event)}\n`)
+    for (const event of events)
+      io.stdout.write(`${flags['json'] === true ? JSON.stringify(event) : eventLine(event)}\n`)
   }
   const past = await eventsOf(api, { ...query, limit: String(flags['limit']) })
   print(past.toReversed())
   if (flags['follow'] !== true) return
   // Without a match so far, what is already in the log must not be printed as if it came now.
   let afterSeq = seqOf(past[0] ?? (await eventsOf(api, { limit: 1 }))[0])
+  const interrupted = io.interrupted()
   while (await pause(FOLLOW_MS, interrupted)) {
     const events = await eventsOf(api, { ...query, afterSeq, order: 'asc', limit: PAGE_EVENTS })
     print(events)

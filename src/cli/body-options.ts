@@ -25,7 +25,7 @@ export async function bodyFrom(flags: Json, schema: BodySchema, io: CliIo): Prom
   for (const [name, property] of Object.entries(schema.properties)) {
     const flag = flags[isSensitive(property) ? `${name}File` : name]
     if (flag === undefined) continue
-    body[name] = isSensitive(property) ? withoutLastNewline(await content(String(flag), io)) : flag
+    body[name] = isSensitive(property) ? await sensitiveContent(flag, io) : flag
   }
   const missing = (schema.required ?? []).filter((name) => !(name in body))
   if (missing.length > 0) {
@@ -38,19 +38,24 @@ export async function bodyFrom(flags: Json, schema: BodySchema, io: CliIo): Prom
   return body
 }
 
+interface JsonSchema {
+  readonly type?: unknown
+  readonly description?: string
+  readonly items?: unknown
+}
+
 function optionFor(name: string, schema: object): Option {
-  const { type, description = '', items } = { type: undefined, description: undefined, items: undefined, ...schema }
+  const { type, description = '', items }: JsonSchema = schema
   const flag = flagOf(name, schema)
-  const said = String(description)
   if (isSensitive(schema))
-    return new Option(`${flag} <path>`, `file that holds it; - reads it from standard input. ${said}`)
+    return new Option(`${flag} <path>`, `file that holds it; - reads it from standard input. ${description}`)
   if ('enum' in schema && Array.isArray(schema.enum))
-    return new Option(`${flag} <${name}>`, said).choices(schema.enum.map(String))
-  if (type === 'boolean') return new Option(`${flag} <true|false>`, said).argParser(parseBoolean)
-  if (type === 'integer') return new Option(`${flag} <number>`, said).argParser(parseInteger)
-  if (type === 'array') return new Option(`${flag} <list>`, listHelp(said, items)).argParser(parseList)
-  if (type === 'string') return new Option(`${flag} <text>`, said)
-  return new Option(`${flag} <json>`, said).argParser(parseJson)
+    return new Option(`${flag} <${name}>`, description).choices(schema.enum.map(String))
+  if (type === 'boolean') return new Option(`${flag} <true|false>`, description).argParser(parseBoolean)
+  if (type === 'integer') return new Option(`${flag} <number>`, description).argParser(parseInteger)
+  if (type === 'array') return new Option(`${flag} <list>`, listHelp(description, items)).argParser(parseList)
+  if (type === 'string') return new Option(`${flag} <text>`, description)
+  return new Option(`${flag} <json>`, description).argParser(parseJson)
 }
 
 function flagOf(name: string, schema: object): string {
@@ -106,6 +111,10 @@ async function content(path: string, io: CliIo): Promise<string> {
   } catch (error) {
     throw new CliError(exitCodes.usage, `${path} cannot be read: give an existing file, or - for standard input`, error)
   }
+}
+
+async function sensitiveContent(path: unknown, io: CliIo): Promise<string> {
+  return withoutLastNewline(await content(typeof path === 'string' ? path : '-', io))
 }
 
 /** `echo secret | certlocker …` and editors end a file with a newline that is not part of the value. */

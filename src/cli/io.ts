@@ -8,20 +8,27 @@ export interface CliIo {
   /** All of standard input. */
   stdin(): Promise<string>
   readonly environment: CliEnvironment
-  /** Aborted when the reader wants a following command to end. */
-  readonly interrupted: AbortSignal
+  /** From now on Ctrl-C does not end the process but aborts this signal. */
+  interrupted(): AbortSignal
 }
 
 export function processIo(): CliIo {
+  process.stdout.once('error', endQuietly)
   return {
     stdout: process.stdout,
     stderr: process.stderr,
     stdin: () => text(process.stdin),
     environment: cliEnvironment(),
-    get interrupted() {
+    interrupted() {
       const controller = new AbortController()
       process.once('SIGINT', () => controller.abort())
       return controller.signal
     },
   }
+}
+
+/** Whoever reads our output has seen enough: `certlocker audit tail | head`. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
 }

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { type Api, isObject, type Json, pathOf, type Query, restApi } from './api.ts'
+import { type Api, isObject, type Json, pathOf, type Query, queryOf, restApi } from './api.ts'
 import { addBodyOptions, bodyFrom } from './body-options.ts'
 import type { CliIo } from './io.ts'
 import { type Noun, nouns, type Verb } from './nouns.ts'
@@ -76,10 +76,6 @@ async function listAll(api: Api, path: string, query: Query, limit: number): Pro
 function listText(columns: readonly string[], { items, nextCursor }: Listed): string {
   if (items.length === 0) return 'none\n'
   return `${table(columns, items)}${nextCursor === null ? '' : `… there are more: --limit ${items.length * 2}\n`}`
-}
-
-function queryOf(filters: readonly string[], flags: Json): Query {
-  return Object.fromEntries(filters.map((name) => [name, flags[name] === undefined ? undefined : String(flags[name])]))
 }
 
 function parseLimit(text: string): number {

@@ -1,7 +1,7 @@
 import type { ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import { plainText } from '../kernel/bounded-text.ts'
+import { shortText } from '../kernel/bounded-text.ts'
 import type { Json } from '../kernel/canonical-json.ts'
 import type { Fault } from '../kernel/fault.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
@@ -139,7 +139,7 @@ function problemOf(validate: ValidateFunction): string {
   const place = error?.instancePath === '' || error === undefined ? 'arguments' : `arguments${error.instancePath}`
   const unknown: unknown = error?.params['additionalProperty']
   if (typeof unknown === 'string') {
-    return `${place} has an unknown member "${plainText(unknown).slice(0, QUOTED_NAME_CHARACTERS)}"; remove it`
+    return `${place} has an unknown member "${shortText(unknown, QUOTED_NAME_CHARACTERS)}"; remove it`
   }
   return `${place} ${error?.message ?? 'do not fit the schema'}`
 }

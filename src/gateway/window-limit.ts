@@ -17,11 +17,12 @@ export class WindowLimit {
     this.#windowMs = seconds * 1000
   }
 
-  take(key: string, nowMs: number): LimitAnswer {
+  /** Takes so many calls at once, or none of them. */
+  take(key: string, nowMs: number, calls = 1): LimitAnswer {
     const window = this.#window(key, nowMs)
     const retryAfterSeconds = Math.max(1, Math.ceil((window.startMs + this.#windowMs - nowMs) / 1000))
-    if (window.used >= this.#calls) return { allowed: false, retryAfterSeconds }
-    window.used += 1
+    if (window.used + calls > this.#calls) return { allowed: false, retryAfterSeconds }
+    window.used += calls
     return { allowed: true, retryAfterSeconds }
   }
 

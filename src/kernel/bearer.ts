@@ -20,7 +20,11 @@ export interface MintedBearer {
 export function mintBearer(kind: BearerKind): MintedBearer {
   const secret = randomBase62(SECRET_CHARACTERS)
   const value = `${kind}_${secret}${checksum(kind, secret)}`
-  return { value: new Secret(value), hash: bearerHash(value), prefix: value.slice(0, kind.length + 1 + SHOWN_CHARACTERS) }
+  return {
+    value: new Secret(value),
+    hash: bearerHash(value),
+    prefix: value.slice(0, kind.length + 1 + SHOWN_CHARACTERS),
+  }
 }
 
 /** The lookup key under which a bearer is stored: SHA-256 of the whole value. Values carry 256 bits, so no salt is needed. */
@@ -40,7 +44,8 @@ export function isBearer(kind: BearerKind, text: string): boolean {
 function checksum(kind: BearerKind, secret: string): string {
   const digest = createHash('sha256').update(`${kind}_${secret}`).digest()
   let text = ''
-  for (let index = 0; index < CHECKSUM_CHARACTERS; index++) text += ALPHABET[digest.readUInt16BE(index * 2) % ALPHABET.length]
+  for (let index = 0; index < CHECKSUM_CHARACTERS; index++)
+    text += ALPHABET[digest.readUInt16BE(index * 2) % ALPHABET.length]
   return text
 }
 

@@ -37,7 +37,11 @@ function isPlainObject(value: unknown): value is { readonly [name: string]: unkn
   return prototype === Object.prototype || prototype === null
 }
 
+/** Characters that JSON writes as they are: no escapes, and nothing that could be half of a surrogate pair. */
+const PLAIN = /^[ !#-[\]-~]*$/
+
 function canonicalString(value: string): string {
+  if (PLAIN.test(value)) return `"${value}"`
   if (!value.isWellFormed()) throw new TypeError('canonical JSON has no form for a lone surrogate')
   return JSON.stringify(value)
 }

@@ -8,10 +8,20 @@ export const faults = {
   BODY_INVALID: { kind: 'invalid', http: 400, retry: false, text: 'The request body is not valid JSON' },
   GROUP_NOT_PERMITTED: { kind: 'invalid', http: 400, retry: false, text: 'A group lies outside what may be given' },
   SCOPE_NOT_PERMITTED: { kind: 'invalid', http: 400, retry: false, text: 'A scope lies outside what may be given' },
-  REFERENCE_UNKNOWN: { kind: 'invalid', http: 400, retry: false, text: 'Something named in the request does not exist' },
+  REFERENCE_UNKNOWN: {
+    kind: 'invalid',
+    http: 400,
+    retry: false,
+    text: 'Something named in the request does not exist',
+  },
   UNAUTHENTICATED: { kind: 'unauthenticated', http: 401, retry: false, text: 'Authentication failed' },
   ACCESS_DENIED: { kind: 'forbidden', http: 403, retry: false, text: 'Access denied' },
-  ORIGIN_FORBIDDEN: { kind: 'forbidden', http: 403, retry: false, text: 'The Origin or Host of the request is not allowed' },
+  ORIGIN_FORBIDDEN: {
+    kind: 'forbidden',
+    http: 403,
+    retry: false,
+    text: 'The Origin or Host of the request is not allowed',
+  },
   NOT_FOUND: { kind: 'not_found', http: 404, retry: false, text: 'Not found' },
   METHOD_NOT_ALLOWED: { kind: 'invalid', http: 405, retry: false, text: 'The method is not allowed here' },
   NAME_TAKEN: { kind: 'conflict', http: 409, retry: false, text: 'The name is taken' },
@@ -19,32 +29,105 @@ export const faults = {
   AGENT_REVOKED: { kind: 'conflict', http: 409, retry: false, text: 'The agent is revoked for good' },
   BODY_TOO_LARGE: { kind: 'invalid', http: 413, retry: false, text: 'The request body is too large' },
   RATE_LIMITED: { kind: 'rate_limited', http: 429, retry: true, text: 'Too many calls' },
-  CONFIGURATION_INVALID: { kind: 'internal', http: 500, retry: false, text: 'The configuration does not permit a start' },
+  CONFIGURATION_INVALID: {
+    kind: 'internal',
+    http: 500,
+    retry: false,
+    text: 'The configuration does not permit a start',
+  },
   INTERNAL: { kind: 'internal', http: 500, retry: false, text: 'Internal error' },
   DATABASE_UNAVAILABLE: { kind: 'unavailable', http: 503, retry: true, text: 'The database cannot be reached' },
   SHUTTING_DOWN: { kind: 'unavailable', http: 503, retry: true, text: 'The gateway is stopping' },
   SECRET_STORE_UNAVAILABLE: { kind: 'unavailable', http: 503, retry: true, text: 'The secret store cannot be reached' },
-  SECRET_VALUE_MISSING: { kind: 'unavailable', http: 503, retry: false, text: 'The secret store has no value for this version' },
+  SECRET_VALUE_MISSING: {
+    kind: 'unavailable',
+    http: 503,
+    retry: false,
+    text: 'The secret store has no value for this version',
+  },
   VERSION_UNKNOWN: { kind: 'not_found', http: 404, retry: false, text: 'The secret has no such version' },
-  APPROVAL_LIMIT: { kind: 'rate_limited', http: 429, retry: true, text: 'Too many approvals were opened; wait for a decision' },
-  RESULT_TOO_LARGE: { kind: 'forbidden', http: 403, retry: false, text: 'The result is larger than the policy lets through' },
+  APPROVAL_LIMIT: {
+    kind: 'rate_limited',
+    http: 429,
+    retry: true,
+    text: 'Too many approvals were opened; wait for a decision',
+  },
+  RESULT_TOO_LARGE: {
+    kind: 'forbidden',
+    http: 403,
+    retry: false,
+    text: 'The result is larger than the policy lets through',
+  },
   NOTE_LIMIT: { kind: 'rate_limited', http: 429, retry: true, text: 'Too many notes; wait a moment' },
   GATEWAY_POLICY_UNAVAILABLE: { kind: 'forbidden', http: 403, retry: true, text: 'Access denied. No policy is active' },
-  GATEWAY_POLICY_ERROR: { kind: 'forbidden', http: 403, retry: true, text: 'Access denied. The policy could not be evaluated' },
-  GATEWAY_DECISION_UNDEFINED: { kind: 'forbidden', http: 403, retry: false, text: 'Access denied. The policy gave no decision' },
-  GATEWAY_DECISION_INVALID: { kind: 'forbidden', http: 403, retry: false, text: 'Access denied. The policy gave a malformed decision' },
-  GATEWAY_DECISION_MISMATCH: { kind: 'forbidden', http: 403, retry: false, text: 'Access denied. The policy answered another call' },
-  GATEWAY_OBLIGATION_UNKNOWN: { kind: 'forbidden', http: 403, retry: false, text: 'Access denied. The policy asks for an obligation this gateway cannot carry out' },
-  GATEWAY_INPUT_INVALID: { kind: 'forbidden', http: 403, retry: false, text: 'Access denied. The call cannot be described to the policy' },
-  GATEWAY_AUDIT_UNAVAILABLE: { kind: 'unavailable', http: 503, retry: true, text: 'Access denied. The audit log cannot be written' },
-  GATEWAY_REVOKED: { kind: 'forbidden', http: 403, retry: false, text: 'Access denied. The access was revoked during the call' },
-  GATEWAY_REVOCATION_UNKNOWN: { kind: 'unavailable', http: 503, retry: true, text: 'Access denied. The gateway cannot tell whether the access was revoked' },
+  GATEWAY_POLICY_ERROR: {
+    kind: 'forbidden',
+    http: 403,
+    retry: true,
+    text: 'Access denied. The policy could not be evaluated',
+  },
+  GATEWAY_DECISION_UNDEFINED: {
+    kind: 'forbidden',
+    http: 403,
+    retry: false,
+    text: 'Access denied. The policy gave no decision',
+  },
+  GATEWAY_DECISION_INVALID: {
+    kind: 'forbidden',
+    http: 403,
+    retry: false,
+    text: 'Access denied. The policy gave a malformed decision',
+  },
+  GATEWAY_DECISION_MISMATCH: {
+    kind: 'forbidden',
+    http: 403,
+    retry: false,
+    text: 'Access denied. The policy answered another call',
+  },
+  GATEWAY_OBLIGATION_UNKNOWN: {
+    kind: 'forbidden',
+    http: 403,
+    retry: false,
+    text: 'Access denied. The policy asks for an obligation this gateway cannot carry out',
+  },
+  GATEWAY_INPUT_INVALID: {
+    kind: 'forbidden',
+    http: 403,
+    retry: false,
+    text: 'Access denied. The call cannot be described to the policy',
+  },
+  GATEWAY_AUDIT_UNAVAILABLE: {
+    kind: 'unavailable',
+    http: 503,
+    retry: true,
+    text: 'Access denied. The audit log cannot be written',
+  },
+  GATEWAY_REVOKED: {
+    kind: 'forbidden',
+    http: 403,
+    retry: false,
+    text: 'Access denied. The access was revoked during the call',
+  },
+  GATEWAY_REVOCATION_UNKNOWN: {
+    kind: 'unavailable',
+    http: 503,
+    retry: true,
+    text: 'Access denied. The gateway cannot tell whether the access was revoked',
+  },
 } as const satisfies Record<string, FaultInfo>
 
 export type FaultCode = keyof typeof faults
 
 export interface FaultInfo {
-  readonly kind: 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'rate_limited' | 'unavailable' | 'internal'
+  readonly kind:
+    | 'invalid'
+    | 'unauthenticated'
+    | 'forbidden'
+    | 'not_found'
+    | 'conflict'
+    | 'rate_limited'
+    | 'unavailable'
+    | 'internal'
   readonly http: number
   readonly retry: boolean
   readonly text: string

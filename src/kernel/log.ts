@@ -49,6 +49,7 @@ function logOn(logger: winston.Logger, own: LogFields): Log {
   const write =
     (level: LogLevel) =>
     (message: string, fields: LogFields = {}) => {
+      if (!logger.isLevelEnabled(level)) return
       // Everything under one name of its own: winston glues a field called `message` to the text and loses Errors.
       logger.log({ level, message, fields: { ...own, ...fields } })
     }

@@ -1,7 +1,16 @@
 /** The closed word lists that Rego, SQL, REST, MCP and the documentation share. One word per thing. */
 export const scopes = [
-  'secret:read', 'private_secret:read', 'secret:use', 'certificate:read', 'certificate:request', 'host:read',
-  'ssh_session:request', 'probe:create', 'probe:read', 'approval:request', 'audit:write',
+  'secret:read',
+  'private_secret:read',
+  'secret:use',
+  'certificate:read',
+  'certificate:request',
+  'host:read',
+  'ssh_session:request',
+  'probe:create',
+  'probe:read',
+  'approval:request',
+  'audit:write',
 ] as const
 export type Scope = (typeof scopes)[number]
 

@@ -36,15 +36,17 @@ describe('audit tail', () => {
 
   test('follows: each event once, until interrupted', async () => {
     const controller = new AbortController()
-    let created = false
+    const seen = (stdout: string, name: string) => stdout.includes(`resource=${name} `)
+    const created = new Set<string>()
+    const createOnce = (name: string) => {
+      if (!created.has(name)) void gateway.api.create('/groups', { name, environment: 'staging' })
+      created.add(name)
+    }
     const followed = await cli(['audit', 'tail', '--follow', '--type', 'GROUP_CREATED'], {
       interrupted: controller.signal,
       onOutput: (stdout) => {
-        if (!created) {
-          created = true
-          void gateway.api.create('/groups', { name: 'later', environment: 'staging' })
-        }
-        if (stdout.includes('resource=later')) controller.abort()
+        if (seen(stdout, 'latest')) controller.abort()
+        else createOnce(seen(stdout, 'later') ? 'latest' : 'later')
       },
     })
     expect(followed.exitCode).toBe(0)
@@ -53,7 +55,7 @@ describe('audit tail', () => {
         .trimEnd()
         .split('\n')
         .map((line) => /resource=(\S+)/.exec(line)?.[1]),
-    ).toEqual(['edge', 'second', 'later'])
+    ).toEqual(['edge', 'second', 'later', 'latest'])
   })
 })
 

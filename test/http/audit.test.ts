@@ -81,6 +81,28 @@ describe('the audit log', () => {
     expect(text).toContain('AUDIT_EXPORTED')
   })
 
+  test('keeps what the policy was asked about a change, with the groups and environment that it would have', async () => {
+    const { body } = await gateway.api.get('/audit/export')
+    const lines: Line[] = String(body['text'])
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const created = lines.find(
+      ({ event }) => event?.type === 'SECRET_CREATED' && event.resource?.name === 'prod-db-password',
+    )
+    expect(created?.input).toMatchObject({
+      call: { action: 'secret.create' },
+      principal: { kind: 'service', name: 'bootstrap-admin', role: 'admin' },
+      resource: {
+        type: 'secret',
+        name: 'prod-db-password',
+        groups: ['prod'],
+        environment: 'production',
+        exists: false,
+      },
+    })
+  })
+
   test('proves one event against a signed checkpoint', async () => {
     const proof = await gateway.api.get('/audit/proof/2')
     expect(proof.body).toMatchObject({
@@ -112,3 +134,9 @@ describe('the audit log', () => {
     expect((await ope.api.get('/agents/cursor-ops/history')).status).toBe(200)
   })
 })
+
+/** A line of the export, as far as it is looked at here. */
+interface Line {
+  readonly event?: { readonly type: string; readonly resource: { readonly name: string } | null }
+  readonly input?: unknown
+}

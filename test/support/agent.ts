@@ -20,6 +20,8 @@ export interface Agent {
   readonly sessionId: string | undefined
   calls(tool: string, args?: object, meta?: object): Promise<ToolAnswer>
   toolNames(): Promise<readonly string[]>
+  /** What each listed tool promises about its results, by the tool's name. */
+  outputSchemas(): Promise<ReadonlyMap<string, object>>
   close(): Promise<void>
   endSession(): Promise<void>
 }
@@ -48,6 +50,8 @@ export async function connect(
       sessionId: transport.sessionId,
       calls: async (tool, args = {}) => answerOf(await client.callTool({ name: tool, arguments: { ...args } })),
       toolNames: async () => (await client.listTools()).tools.map((tool) => tool.name),
+      outputSchemas: async () => schemasOf((await client.listTools()).tools),
+      outputSchemas: async () => schemasOf((await client.listTools()).tools),
       close: () => client.close(),
       endSession: () => transport.terminateSession(),
     }
@@ -67,6 +71,10 @@ export async function connect(
     close: () => client.close(),
     endSession: () => transport.terminateSession(),
   }
+}
+
+function schemasOf(tools: readonly { readonly name: string; readonly outputSchema?: object | undefined }[]) {
+  return new Map(tools.map(({ name, outputSchema }) => [name, outputSchema ?? {}]))
 }
 
 function answerOf(result: object): ToolAnswer {

@@ -10,6 +10,9 @@ import { readFingerprint, type SealedBoxKey } from './sealed-box-key.ts'
 /** Each try that fails means that another writer of the same path succeeded. */
 const WRITE_TRIES = 16
 
+/** Sealed values that are kept in memory, still sealed: a version never changes, and each read saves a round trip. */
+const SEALED_ROWS_MAX = 2_000
+
 const STORE_VERSION = /^(0|[1-9]\d{0,8})$/
 
 interface SealedRow {
@@ -32,6 +35,8 @@ export interface SealedBoxDeps {
 export class SealedBoxSource implements SecretSource {
   readonly kind = 'sealed-box'
   readonly #deps: SealedBoxDeps
+  /** The least recently read comes first. */
+  readonly #rows = new Map<string, SealedRow>()
 
   constructor(deps: SealedBoxDeps) {
     this.#deps = deps
@@ -53,16 +58,16 @@ export class SealedBoxSource implements SecretSource {
 
   async read(path: string, version: StoreVersion): Promise<Result<Secret<string>, Fault>> {
     if (!STORE_VERSION.test(version)) return err(fault('SECRET_VALUE_MISSING'))
-    let row: SealedRow | undefined
+    const key = `${path} ${version}`
     try {
-      row = await this.#deps
-        .knex('sealed_values')
-        .where({ path, version: Number(version) })
-        .first('key_id', 'wrapped_key', 'sealed')
+      const row = this.#rows.get(key) ?? (await this.#find(path, Number(version)))
+      if (row === undefined) return err(fault('SECRET_VALUE_MISSING'))
+      const opened = this.#open(path, Number(version), row)
+      if (opened.ok) this.#keep(key, row)
+      return opened
     } catch (error) {
       return err(unavailable(error))
     }
-    return row === undefined ? err(fault('SECRET_VALUE_MISSING')) : this.#open(path, Number(version), row)
   }
 
   async check(): Promise<{ readonly ok: boolean; readonly detail: string }> {
@@ -72,6 +77,17 @@ export class SealedBoxSource implements SecretSource {
     } catch {
       return { ok: false, detail: 'the database cannot be reached' }
     }
+  }
+
+  async #find(path: string, version: number): Promise<SealedRow | undefined> {
+    return this.#deps.knex('sealed_values').where({ path, version }).first('key_id', 'wrapped_key', 'sealed')
+  }
+
+  #keep(key: string, row: SealedRow): void {
+    this.#rows.delete(key)
+    this.#rows.set(key, row)
+    const [eldest] = this.#rows.keys()
+    if (this.#rows.size > SEALED_ROWS_MAX && eldest !== undefined) this.#rows.delete(eldest)
   }
 
   async #nextVersion(path: string): Promise<number> {

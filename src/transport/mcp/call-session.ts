@@ -3,7 +3,7 @@ import type { Session, SessionTransport } from '../../domain/sessions/session.ts
 import { type StartSessionDeps, startSession } from '../../domain/sessions/start-session.ts'
 import type { SessionStore } from '../../domain/sessions/session-store.ts'
 import type { RequestFacts } from '../../gateway/caller.ts'
-import { plainText } from '../../kernel/bounded-text.ts'
+import { shortText } from '../../kernel/bounded-text.ts'
 import { type Fault, FaultError, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { Authenticated } from './caller.ts'
@@ -65,7 +65,7 @@ async function start(
   transport: SessionTransport,
 ): Promise<Result<Session, Fault>> {
   const { agent, token } = caller.standing
-  const launcher = launchedBy === undefined ? '' : plainText(launchedBy).slice(0, LAUNCHER_CHARACTERS)
+  const launcher = launchedBy === undefined ? '' : shortText(launchedBy, LAUNCHER_CHARACTERS)
   return startSession(
     deps,
     {

@@ -4,6 +4,7 @@ import { endSession } from '../../domain/sessions/end-session.ts'
 import type { CallMeter } from '../../gateway/call-meter.ts'
 import type { AgentCaller, RequestFacts } from '../../gateway/caller.ts'
 import { WindowLimit } from '../../gateway/window-limit.ts'
+import { isDeeperThan } from '../../kernel/bounded-text.ts'
 import { type Fault, FaultError, fault } from '../../kernel/fault.ts'
 import { faults } from '../../kernel/faults.ts'
 import { type AuthenticateDeps, authenticate } from './caller.ts'
@@ -15,6 +16,13 @@ import type { Handler } from './handler-types.ts'
 export const mcpPath = '/rest/mcp'
 const metadataRoot = '/.well-known/oauth-protected-resource'
 export const resourceMetadataPath = `${metadataRoot}${mcpPath}`
+
+/** JSON-RPC 2.0 section 5.1. */
+const PARSE_ERROR = { code: -32700, message: 'Parse error' } as const
+const INVALID_REQUEST = { code: -32600, message: 'Invalid Request' } as const
+
+/** Beyond what the guard refuses as an argument, and far from where recursion over a message would end in an exception. */
+const MESSAGE_DEPTH_MAX = 512
 
 export interface McpEndpointDeps extends AuthenticateDeps, CallSessionDeps {
   readonly handle: Handler
@@ -54,13 +62,21 @@ async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context,
   const caller = await authenticate(deps, ctx.get('authorization') || undefined, request)
   if (!caller.ok) return refuse(ctx, request, caller.error, deps)
   const { standing, epoch } = caller.value
-  const allowance = limit.take(standing.token.id, deps.authority.now())
-  if (!allowance.allowed) {
-    ctx.set('Retry-After', String(allowance.retryAfterSeconds))
-    return refuse(ctx, request, fault('RATE_LIMITED'))
+  const isWithinLimit = (calls: number): boolean => {
+    const allowance = limit.take(standing.token.id, deps.authority.now(), calls)
+    if (!allowance.allowed) {
+      ctx.set('Retry-After', String(allowance.retryAfterSeconds))
+      refuse(ctx, request, fault('RATE_LIMITED'))
+    }
+    return allowance.allowed
   }
+  if (!isWithinLimit(1)) return
   const body = await readJson(ctx.req)
-  if (!body.ok) return body.error.code === 'BODY_INVALID' ? parseError(ctx) : refuse(ctx, request, body.error)
+  if (!body.ok)
+    return body.error.code === 'BODY_INVALID' ? rpcError(ctx, PARSE_ERROR) : refuse(ctx, request, body.error)
+  if (isDeeperThan(body.value, MESSAGE_DEPTH_MAX)) return rpcError(ctx, INVALID_REQUEST)
+  // A batch (revision 2025-03-26) is as many calls as it holds.
+  if (Array.isArray(body.value) && body.value.length > 1 && !isWithinLimit(body.value.length - 1)) return
 
   const message = messageFacts(body.value, ctx.get('mcp-protocol-version') || undefined)
   const sessionId = ctx.get('mcp-session-id') || undefined
@@ -128,8 +144,7 @@ function refuse(
   ctx.body = { error: { code, message, requestId: request.id } }
 }
 
-/** JSON-RPC 2.0 section 5.1. */
-function parseError(ctx: Koa.Context): void {
+function rpcError(ctx: Koa.Context, error: typeof PARSE_ERROR | typeof INVALID_REQUEST): void {
   ctx.status = 400
-  ctx.body = { jsonrpc: '2.0', id: null, error: { code: -32700, message: 'Parse error' } }
+  ctx.body = { jsonrpc: '2.0', id: null, error }
 }

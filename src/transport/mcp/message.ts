@@ -1,4 +1,4 @@
-import { plainText } from '../../kernel/bounded-text.ts'
+import { shortText } from '../../kernel/bounded-text.ts'
 
 const HANDSHAKE_REVISIONS = ['2025-11-25', '2025-06-18', '2025-03-26']
 const NAME_CHARACTERS = 128
@@ -46,5 +46,5 @@ function member(value: unknown, name: string): unknown {
 }
 
 function text(value: unknown): string {
-  return typeof value === 'string' ? plainText(value).slice(0, NAME_CHARACTERS) : ''
+  return typeof value === 'string' ? shortText(value, NAME_CHARACTERS) : ''
 }

@@ -13,7 +13,7 @@ import type { RestDeps } from './rest-deps.ts'
 import type { Route, RouteRefusal } from './route.ts'
 import { apiPrefix, routes } from './routes.ts'
 
-export const openApiPath = '/api/openapi.json'
+const openApiPath = '/api/openapi.json'
 
 export interface RestParts extends RestDeps {
   readonly auditLog: AuditLog

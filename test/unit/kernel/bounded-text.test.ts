@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bounds, plainText, unfitness } from '../../../src/kernel/bounded-text.ts'
+import { bounds, isDeeperThan, plainText, shortText, unfitness } from '../../../src/kernel/bounded-text.ts'
 
 function nested(levels: number): unknown {
   return levels === 0 ? 'leaf' : { in: nested(levels - 1) }
@@ -52,5 +52,21 @@ describe('text of an agent', () => {
 
   test('is made well-formed', () => {
     expect(plainText('a\ud800b')).toBe('a\ufffdb')
+  })
+
+  test('is cut without halving a character', () => {
+    expect(shortText('ab', 2)).toBe('ab')
+    expect(shortText('abc', 2)).toBe('ab')
+    expect(shortText('a🙂', 2)).toBe('a')
+    expect(shortText('🙂b', 2)).toBe('🙂')
+    expect(shortText('a\u0000b', 2)).toBe('ab')
+  })
+})
+
+describe('a message', () => {
+  test('is measured for its depth without ending in an exception', () => {
+    expect(isDeeperThan(nested(5), 5)).toBe(false)
+    expect(isDeeperThan(nested(6), 5)).toBe(true)
+    expect(isDeeperThan(JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`), 512)).toBe(true)
   })
 })
