@@ -87,12 +87,12 @@ describe('every tool', () => {
     '%s has a name, an action, scopes, both schemas, a policy vector and a documentation line',
     (_, text) => {
       const [, name = 'no name'] = /name: '(certlocker_[a-z_]+)'/u.exec(text) ?? []
-      expect(text).toMatch(/\baction: '[a-z_]+\.[a-z_]+'/u)
+      const [, action = 'no action'] = /\baction: '([a-z_]+\.[a-z_]+)'/u.exec(text) ?? []
       for (const member of ['title', 'description', 'scopes', 'arguments', 'result'])
         expect(text).toMatch(new RegExp(`\\b${member}\\b`, 'u'))
       expect(
-        pathsOf(vectors, new RegExp(`"${name}"`, 'u')),
-        `policy-tests/vectors hold no case of ${name}`,
+        pathsOf(vectors, new RegExp(`"action": "${action}"`, 'u')),
+        `policy-tests/vectors hold no case of ${action}`,
       ).not.toEqual([])
       expect(readme).toContain(`\`${name}\``)
     },

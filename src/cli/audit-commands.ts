@@ -64,7 +64,7 @@ async function printTail(api: Api, flags: Json, io: CliIo): Promise<void> {
   if (flags['follow'] !== true) return
   // Without a match so far, what is already in the log must not be printed as if it came now.
   let afterSeq = seqOf(past[0] ?? (await eventsOf(api, { limit: 1 }))[0])
-  const interrupted = io.interrupted()
+  const { interrupted } = io
   while (await pause(FOLLOW_MS, interrupted)) {
     const events = await eventsOf(api, { ...query, afterSeq, order: 'asc', limit: PAGE_EVENTS })
     print(events)

@@ -8,8 +8,8 @@ export interface CliIo {
   /** All of standard input. */
   stdin(): Promise<string>
   readonly environment: CliEnvironment
-  /** From now on Ctrl-C does not end the process but aborts this signal. */
-  interrupted(): AbortSignal
+  /** Once it was asked for, Ctrl-C does not end the process but aborts this signal. */
+  readonly interrupted: AbortSignal
 }
 
 export function processIo(): CliIo {
@@ -19,7 +19,7 @@ export function processIo(): CliIo {
     stderr: process.stderr,
     stdin: () => text(process.stdin),
     environment: cliEnvironment(),
-    interrupted() {
+    get interrupted() {
       const controller = new AbortController()
       process.once('SIGINT', () => controller.abort())
       return controller.signal

@@ -53,7 +53,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
       exitWith(
         await demo(
           { keep },
-          { line: (text) => void io.stdout.write(`${text}\n`), untilInterrupted: () => untilAborted(io.interrupted()) },
+          { line: (text) => void io.stdout.write(`${text}\n`), untilInterrupted: () => untilAborted(io.interrupted) },
         ),
       )
     })

@@ -36,6 +36,7 @@ beforeAll(async () => {
       { name: 'login', groups: ['staging'] },
       { name: 'lost', groups: ['staging'] },
       { name: 'damaged', groups: ['staging'] },
+      { name: 'unread', groups: ['staging'] },
       { name: 'prod-login', groups: ['prod'] },
     ],
     hosts: [{ name: 'edge-1', groups: ['staging'] }],
@@ -71,7 +72,6 @@ const badArguments: readonly (readonly [what: string, tool: string, args: string
   ['depth 100', SECRET, `{"name":${'['.repeat(100)}"${MARK}"${']'.repeat(100)}}`],
   ['257 members', SECRET, `{${Array.from({ length: 257 }, (_, index) => `"m${index}":1`).join(',')}}`],
   ['__proto__ in place of the name', SECRET, '{"__proto__":{"name":"login"}}'],
-  ['__proto__ besides the name', SECRET, `{"name":"login","__proto__":{"polluted":"${MARK}"}}`],
   ['constructor besides the name', SECRET, '{"name":"login","constructor":{"prototype":{"polluted":true}}}'],
   ['a version below 0', SECRET, '{"name":"login","version":-1}'],
   ['a version that is no whole number', SECRET, '{"name":"login","version":0.5}'],
@@ -112,7 +112,7 @@ describe.each(ways)('arguments that do not fit (%s)', (_way, more) => {
     for (const text of recorded) {
       expect(text.length).toBeLessThan(EVENT_CHARACTERS_MAX)
       // A member's name may be quoted, once and cut short; a value never.
-      expect(text.replace(/unknown member \\*"[^"]{0,64}"/g, '')).not.toContain(MARK)
+      expect(text.replace(/unknown member \\*"[^"]{0,80}"/g, '')).not.toContain(MARK)
     }
     expect(Reflect.get({}, 'polluted')).toBeUndefined()
   })
@@ -123,6 +123,15 @@ describe.each(ways)('arguments that do not fit (%s)', (_way, more) => {
       expect(rpcOf(await call(SECRET, args, more))).toMatchObject({ error: { code: -32602 } })
     },
   )
+
+  test('__proto__ besides the name changes nothing about anything', async () => {
+    const answer = await call(SECRET, '{"name":"login","__proto__":{"version":7,"polluted":true}}', more)
+    // The SDK drops such a member before anybody sees it; otherwise it is refused like every unknown one.
+    expect(resultOf(answer).structuredContent).toMatchObject(
+      more === '' ? { status: 'failed', code: 'ARGUMENT_INVALID' } : { status: 'ok', version: 0 },
+    )
+    expect(Reflect.get({}, 'polluted')).toBeUndefined()
+  })
 
   test('no arguments at all are those of a call without any', async () => {
     const bare = await rawMcp(gateway.url, {
@@ -256,7 +265,7 @@ describe('what breaks inside the gateway', () => {
   test('a secret store that is away is one as well', async () => {
     await database.query('ALTER TABLE sealed_values RENAME TO sealed_values_away')
     try {
-      await expectFailure('login', 'SECRET_STORE_UNAVAILABLE')
+      await expectFailure('unread', 'SECRET_STORE_UNAVAILABLE')
     } finally {
       await database.query('ALTER TABLE sealed_values_away RENAME TO sealed_values')
     }

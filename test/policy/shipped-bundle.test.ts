@@ -11,6 +11,7 @@ import { capabilitiesText } from '../../src/cli/policy/write-capabilities.ts'
 import { readBundle } from '../../src/policy/bundle.ts'
 import { compileModule, instantiate } from '../../src/policy/wasm-instance.ts'
 import { schemaFiles } from '../../src/policy/write-schemas.ts'
+import { exercised } from '../support/components.ts'
 
 const bundles = join(packageRoot, 'bundles')
 const committed = readFileSync(join(bundles, 'certlocker.tar.gz'))
@@ -22,6 +23,7 @@ describe('the committed bundle', () => {
     const result = await buildBundle({ directories: [] })
     if (!result.ok) throw new Error(result.error)
     built = result.value
+    exercised('opa')
   })
 
   test('is byte for byte what the sources compile to', () => {

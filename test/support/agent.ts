@@ -51,7 +51,6 @@ export async function connect(
       calls: async (tool, args = {}) => answerOf(await client.callTool({ name: tool, arguments: { ...args } })),
       toolNames: async () => (await client.listTools()).tools.map((tool) => tool.name),
       outputSchemas: async () => schemasOf((await client.listTools()).tools),
-      outputSchemas: async () => schemasOf((await client.listTools()).tools),
       close: () => client.close(),
       endSession: () => transport.terminateSession(),
     }
@@ -68,6 +67,7 @@ export async function connect(
     sessionId: transport.sessionId,
     calls: async (tool, args = {}) => answerOf(await client.callTool({ name: tool, arguments: { ...args } })),
     toolNames: async () => (await client.listTools()).tools.map((tool) => tool.name),
+    outputSchemas: async () => schemasOf((await client.listTools()).tools),
     close: () => client.close(),
     endSession: () => transport.terminateSession(),
   }

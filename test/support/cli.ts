@@ -33,7 +33,7 @@ export function cliFor(url: string, apiKey: string | undefined): Cli {
       stderr,
       stdin: async () => stdin,
       environment: { url, apiKey },
-      interrupted: () => interrupted,
+      interrupted,
     })
     return { exitCode, ...printed }
   }

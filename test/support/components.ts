@@ -15,7 +15,7 @@ export const components = {
 export type Component = keyof typeof components
 
 /** Names the file in which the tests' processes leave their notes; set by the summary reporter. */
-export const COMPONENTS_FILE = 'CERTLOCKER_TEST_COMPONENTS_FILE'
+export const COMPONENTS_FILE = 'TEST_COMPONENTS_FILE'
 
 /** Says that this test really ran against that component. Call it after the component answered, not before. */
 export function exercised(component: Component): void {

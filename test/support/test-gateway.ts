@@ -20,6 +20,8 @@ export interface TestGateway {
   readonly databaseUrl: string
   readonly dataDir: string
   stop(): Promise<void>
+  /** Stops the gateway and keeps its database and data directory for a restart. */
+  halt(): Promise<void>
   /** Starts the gateway again on the same database and data directory. */
   restart(settings?: Settings): Promise<TestGateway>
 }
@@ -82,6 +84,7 @@ async function startOn(place: Place): Promise<TestGateway> {
     auditLines,
     databaseUrl: place.url,
     dataDir: place.dataDir,
+    halt,
     stop: async () => {
       await halt()
       await place.dispose()

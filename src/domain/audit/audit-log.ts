@@ -21,7 +21,11 @@ export interface AuditLog {
    * `advanceAuthority` moves the authority epoch in the same step: every replica drops what it knows about rights.
    * The caller calls `committed()` of the receipt after its commit, which emits the log lines and informs observers.
    */
-  appendIn(trx: Knex.Transaction, entries: readonly Entry[], options: { advanceAuthority: boolean }): Promise<AppendReceipt>
+  appendIn(
+    trx: Knex.Transaction,
+    entries: readonly Entry[],
+    options: { advanceAuthority: boolean },
+  ): Promise<AppendReceipt>
 }
 
 export interface AppendReceipt {

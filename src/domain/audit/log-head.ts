@@ -20,6 +20,12 @@ export async function readLogFrontier(db: Knex): Promise<Frontier | undefined> {
   return frontierOf(row)
 }
 
+/** The sequence number of the last event there is; 0 when there is none. Read after a head, it is no smaller than its size. */
+export async function readLastSeq(db: Knex): Promise<number> {
+  const { rows } = await db.raw<{ rows: { last: string | null }[] }>('SELECT max(seq) AS last FROM audit_events')
+  return Number(rows[0]?.last ?? 0)
+}
+
 /** The frontier of a stored head, or undefined when it does not fit the root: going on from it would spoil the log. */
 export function frontierOf({ size, root, frontier: peaks }: HeadRow): Frontier | undefined {
   const frontier = { size: Number(size), peaks }

@@ -7,7 +7,7 @@ import type { CheckpointHistory } from './checkpoint-history.ts'
 import { CheckpointStore, type StoredCheckpoint } from './checkpoint-store.ts'
 import type { SignedCheckpoint } from './checkpointer.ts'
 import { advanceFrontier, rehashEvents } from './leaf-reader.ts'
-import { readLogFrontier } from './log-head.ts'
+import { readLastSeq, readLogFrontier } from './log-head.ts'
 import { emptyFrontier, type Frontier, isFrontier, rootOf } from './merkle.ts'
 
 /** A log that continues every checkpoint known, or that the operator accepts as it is. */
@@ -65,6 +65,8 @@ async function checkDatabase(
 ): Promise<Result<Frontier, Fault>> {
   const frontier = await readLogFrontier(knex)
   if (frontier === undefined) return err(contradiction('the stored head of the log does not fit its root'))
+  const last = await readLastSeq(knex)
+  if (last < frontier.size) return err(contradiction(`its head says ${frontier.size} events, the last one is ${last}`))
   if (inside === undefined) return rehashesTo(knex, emptyFrontier, frontier)
   if (!isSound(inside, key))
     return err(contradiction(`the checkpoint of size ${inside.size} is not what the key signed`))

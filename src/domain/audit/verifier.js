@@ -34,7 +34,7 @@ export async function verifyExport(source, publicKeyPem) {
     const entry = parseCanonical(line)
     if (!entry) fail(seq, 'a line is not canonical JSON')
     else if (!header) header = entry.type === 'certlocker.audit-export/v1' ? entry : fail(seq, 'the header is missing')
-    else if (typeof entry.checkpoint === 'string') notes.push(entry.checkpoint)
+    else if (Object.keys(entry).join() === 'checkpoint') notes.push(String(entry.checkpoint))
     else if (notes.length > 0) fail(seq, 'an event stands after the checkpoints')
     else {
       const text = problemIn(entry, seq)
@@ -44,6 +44,7 @@ export async function verifyExport(source, publicKeyPem) {
   }
   const key = createPublicKey(publicKeyPem)
   const tree = { size: 0, peaks: [] }
+  if (!problem && header?.key !== key.export({ type: 'spki', format: 'pem' })) fail(1, 'the header names another key')
   if (!problem && header?.size !== leaves.length) fail(leaves.length + 1, `the header says ${header?.size} events`)
   for (const note of problem ? [] : notes) {
     const signed = openNote(note, header.origin, key)
@@ -61,11 +62,12 @@ export async function verifyExport(source, publicKeyPem) {
   return { ok: !problem, size: leaves.length, root, firstBadSeq: problem?.seq ?? null, problem: problem?.text ?? null }
 }
 
-function problemIn({ event, leaf, input, decision }, seq) {
+function problemIn({ event, leaf, input, decision, ...rest }, seq) {
   if (typeof event !== 'object' || event === null || event.seq !== seq)
     return `event ${event?.seq} stands in place of ${seq}`
   if (sha256(Buffer.concat([Buffer.of(0), Buffer.from(canonical(event))])).toString('hex') !== leaf)
     return 'the event was changed'
+  if (Object.keys(rest).length > 0 || (input === undefined) !== (decision === undefined)) return 'the line is malformed'
   if (input !== undefined && event.inputDigest !== digestOf(input)) return 'the input does not fit its digest'
   if (decision !== undefined && event.details?.decisionDigest !== digestOf(decision))
     return 'the decision does not fit its digest'
@@ -137,10 +139,8 @@ async function main([exportFile, keyFile]) {
   if (!exportFile || !keyFile) return { code: 2, text: 'usage: node verifier.js EXPORT.ndjson PUBLIC_KEY.pem' }
   const lines = createInterface({ input: createReadStream(exportFile), crlfDelay: Number.POSITIVE_INFINITY })
   const { ok, size, root, firstBadSeq, problem } = await verifyExport(lines, readFileSync(keyFile, 'utf8'))
-  const facts = `size=${size} root=${root}`
-  return ok
-    ? { code: 0, text: `PASS ${facts}` }
-    : { code: 1, text: `FAIL ${facts} firstBadSeq=${firstBadSeq} ${problem}` }
+  const place = ok ? '' : ` firstBadSeq=${firstBadSeq} ${problem}`
+  return { code: ok ? 0 : 1, text: `${ok ? 'PASS' : 'FAIL'} size=${size} root=${root}${place}` }
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
