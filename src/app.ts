@@ -106,7 +106,11 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     },
     faultOf: (error) => (error instanceof FaultError ? error.fault : databaseFault(error)),
     adminKeyHash: admin.hash,
-    metrics: createMetrics(),
+    metrics: createMetrics({
+      auditQueueLength: () => auditLog.queueLength,
+      poolConnections: store.connections,
+      activeSessions: () => stores.sessions.countActive(),
+    }),
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const { idleSeconds } = config.sessions
@@ -136,7 +140,7 @@ async function openStore(config: Config, log: Log, undo: Undo) {
     monotonicMs: () => performance.now(),
   })
   if (!(await authority.fresh())) throw new FaultError(fault('DATABASE_UNAVAILABLE'))
-  return { address, knex, history, authority }
+  return { address, knex, history, authority, connections: database.connections }
 }
 
 type Store = Awaited<ReturnType<typeof openStore>>

@@ -12,8 +12,17 @@ export type DatabaseOptions = ConnectionOptions & {
 
 export interface Database {
   readonly knex: Knex
+  /** Connections of the pool at this moment, and requests that wait for one. */
+  connections(): { readonly used: number; readonly free: number; readonly waiting: number }
   /** Waits for statements that are under way, then closes the connections. */
   close(): Promise<void>
+}
+
+/** Of tarn, knex's pool. */
+interface PoolCounts {
+  numUsed(): number
+  numFree(): number
+  numPendingAcquires(): number
 }
 
 /**
@@ -56,5 +65,10 @@ export function openDatabase(options: DatabaseOptions): Database {
     if (error.message.endsWith('Query read timeout')) connections.get(query.__knexUid)?.connection.stream.destroy()
     withoutValues(error)
   })
-  return { knex: database, close: () => database.destroy() }
+  const { pool } = database.client as { pool: PoolCounts }
+  return {
+    knex: database,
+    connections: () => ({ used: pool.numUsed(), free: pool.numFree(), waiting: pool.numPendingAcquires() }),
+    close: () => database.destroy(),
+  }
 }

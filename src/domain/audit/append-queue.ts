@@ -27,6 +27,11 @@ export class AppendQueue {
   #entries = 0
   #characters = 0
 
+  /** Entries that wait. */
+  get length(): number {
+    return this.#entries
+  }
+
   get isEmpty(): boolean {
     return this.#jobs.length === 0
   }

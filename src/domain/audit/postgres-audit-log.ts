@@ -70,6 +70,11 @@ export class PostgresAuditLog implements AuditLog {
     return this.#committedSize
   }
 
+  /** Events that wait to be appended by this replica. */
+  get queueLength(): number {
+    return this.#queue.length
+  }
+
   async append(entries: readonly Entry[]): Promise<readonly AuditEvent[]> {
     const prepared = entries.map(prepareEntry)
     if (this.#isClosed) throw new FaultError(unavailable('the audit log is closed'))

@@ -113,6 +113,11 @@ export class SessionStore {
     return paginate(query, columns, page, (row: SessionRow) => ({ ...sessionFromRow(row), createdAt: row.started_at }))
   }
 
+  async countActive(): Promise<number> {
+    const row = await this.#db('sessions').where('status', 'active').count({ active: '*' }).first()
+    return Number(row?.['active'] ?? 0)
+  }
+
   /** Ends one session. */
   async end({ id, endedAt, endReason }: Session): Promise<void> {
     await this.#db('sessions').where({ id }).update({ status: 'ended', ended_at: endedAt, end_reason: endReason })
