@@ -13,9 +13,9 @@ import { messageFacts } from './message.ts'
 import { readJson } from '../http/read-json-body.ts'
 import type { Handler } from './handler-types.ts'
 
-export const mcpPath = '/rest/mcp'
+const mcpPath = '/rest/mcp'
 const metadataRoot = '/.well-known/oauth-protected-resource'
-export const resourceMetadataPath = `${metadataRoot}${mcpPath}`
+const resourceMetadataPath = `${metadataRoot}${mcpPath}`
 
 /** JSON-RPC 2.0 section 5.1. */
 const PARSE_ERROR = { code: -32700, message: 'Parse error' } as const

@@ -20,7 +20,7 @@ export async function answerPlainCall(
 ): Promise<void> {
   const cancelled = new AbortController()
   // In the modern era a client cancels by closing the answer's stream.
-  if (call.era === 'modern') res.once('close', () => cancelled.abort())
+  if (call.era === 'modern') res.once('close', () => res.writableFinished || cancelled.abort())
   const outcome = await guard.call(caller, call.tool, call.arguments, cancelled.signal)
   const { requestId } = outcome
   const isBug = outcome.status === 'failed' && outcome.code === 'INTERNAL'
