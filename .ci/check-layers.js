@@ -7,7 +7,7 @@ const options = await extractDepcruiseOptions('./.dependency-cruiser.cjs')
 const found = JSON.parse((await cruise(['src'], { ...options, outputType: 'json' })).output)
 const { output, exitCode } = await format(found, { outputType: 'err-long' })
 const cruised = new Set(found.modules.map((module) => module.source))
-const missed = readdirSync('src', { recursive: true })
+const missed = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .map((path) => `src/${path}`)
   .filter((path) => path.endsWith('.ts') && !cruised.has(path))
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { ConfigProblem } from './load-config.ts'
+import type { ConfigProblem } from './config-problem.ts'
 import { type Setting, settings } from './setting.ts'
 
 const PREFIX = 'CERTLOCKER_'

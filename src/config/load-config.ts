@@ -5,17 +5,11 @@ import { parse } from 'yaml'
 import { err, ok, type Result } from '../kernel/result.ts'
 import { Secret } from '../kernel/secret.ts'
 import { type Config, configSchema } from './config.schema.ts'
+import type { ConfigProblem } from './config-problem.ts'
 import { environmentValues } from './environment-values.ts'
 import { plaintextProblem } from './plaintext-problem.ts'
 import { settings } from './setting.ts'
 import { type Tree, valueAt, withValue } from './tree.ts'
-
-/** One thing wrong with the configuration: where, what, and what to do. It quotes no value. */
-export interface ConfigProblem {
-  /** A setting's key, the variable or the file. */
-  readonly place: string
-  readonly problem: string
-}
 
 export interface ConfigSources {
   /** YAML or JSON. */
@@ -52,7 +46,8 @@ export async function loadConfig(sources: ConfigSources): Promise<Result<LoadedC
   }
   problems.push(...unknownKeys(fromFile, sources.file ?? ''))
   const settled: unknown = withDerivedPaths(tree)
-  if (!validate(settled)) return err([...problems, ...(validate.errors ?? []).map((error) => problemOf(error, origins))])
+  if (!validate(settled))
+    return err([...problems, ...(validate.errors ?? []).map((error) => problemOf(error, origins))])
   const insecure = plaintextProblem(settled)
   if (insecure !== undefined) problems.push(insecure)
   return problems.length > 0 ? err(problems) : ok({ config: wrapped(settled), origins })

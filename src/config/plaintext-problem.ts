@@ -1,5 +1,5 @@
 import type { Config } from './config.schema.ts'
-import type { ConfigProblem } from './load-config.ts'
+import type { ConfigProblem } from './config-problem.ts'
 
 /** Bearers must not cross a network in the clear, unless the operator says so. */
 export function plaintextProblem({ http }: Pick<Config, 'http'>): ConfigProblem | undefined {

@@ -38,7 +38,7 @@ export async function paginate<T extends Ordered>(
     const after = parseCursor(page.cursor)
     if (after === undefined) return err(cursorFault())
     const comparison = page.order === 'asc' ? '>' : '<'
-    query.whereRaw(`(date_trunc('milliseconds', ??), ??) ${comparison} (?::timestamptz, ?)`, [
+    void query.whereRaw(`(date_trunc('milliseconds', ??), ??) ${comparison} (?::timestamptz, ?)`, [
       columns.createdAt,
       columns.id,
       after.createdAt,
@@ -73,7 +73,7 @@ export async function paginateByName<T extends { readonly name: string }>(
   if (page.cursor !== undefined) {
     const after = parseNameCursor(page.cursor)
     if (after === undefined) return err(cursorFault())
-    query.whereRaw('?? COLLATE "C" > ?', [column, after])
+    void query.whereRaw('?? COLLATE "C" > ?', [column, after])
   }
   const rows: never[] = await query.orderByRaw('?? COLLATE "C"', [column]).limit(page.limit + 1)
   const items = rows.slice(0, page.limit).map(fromRow)

@@ -15,7 +15,11 @@ export interface Work extends Stores {
   /** Says that rights changed: every replica drops what it knows about them within a second. */
   advanceAuthority(): void
   /** Ends the active sessions of an agent or a token, with one event each. */
-  endSessions(by: Author, of: { readonly agentId: string } | { readonly tokenId: string }, reason: EndReason): Promise<void>
+  endSessions(
+    by: Author,
+    of: { readonly agentId: string } | { readonly tokenId: string },
+    reason: EndReason,
+  ): Promise<void>
 }
 
 /**
@@ -47,7 +51,8 @@ export function createInTransaction({ transact, auditLog, now }: WorkDeps): InTr
             advanceAuthority = true
           },
           endSessions: async (by, of, reason) => {
-            for (const session of await stores.sessions.endActive(of, reason, now())) entries.push(withDecisionOnce(endedSessionEntry(by, session), entries))
+            for (const session of await stores.sessions.endActive(of, reason, now()))
+              entries.push(withDecisionOnce(endedSessionEntry(by, session), entries))
           },
         })
         if (!outcome.ok) {

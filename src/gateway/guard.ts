@@ -5,7 +5,6 @@ import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
 import type { TokenStanding } from '../domain/tokens/token-standing.ts'
 import type { InTransaction } from '../domain/work.ts'
 import { unfitness } from '../kernel/bounded-text.ts'
-import type { Json } from '../kernel/canonical-json.ts'
 import { type Fault, fault } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
 import { err, ok } from '../kernel/result.ts'
@@ -159,7 +158,7 @@ async function requireApproval(deps: GuardDeps, step: Step, { input, decided, co
       callDigest: input.call.digest,
       action: tool.action,
       tool: tool.name,
-      arguments: input.arguments as { readonly [name: string]: Json },
+      arguments: input.arguments,
       resource: common.resource ?? null,
       reasons: decided.decision.reasons.map(({ code, title }) => ({ code, title })),
       requirement: decided.decision.approval,

@@ -2,7 +2,7 @@ import type { Host } from '../domain/hosts/host.ts'
 import type { SecretRecord } from '../domain/secrets/secret.ts'
 import type { AuditEvent } from '../domain/audit/event.ts'
 import type { ResourceInput } from '../policy/input.ts'
-import type { ResourceName } from './tool.ts'
+import type { ResourceName } from './resource-name.ts'
 
 /** The resource of a call, as the registry knows it. One that does not exist is a fact for the policy, not an error. */
 export type Identified =

@@ -5,6 +5,7 @@ const VALUES_PER_SESSION_MAX = 32
 const SESSIONS_MAX = 1024
 /** Shorter values would blank ordinary words. */
 const VALUE_CHARACTERS_MIN = 8
+const REDACTED = '[redacted]'
 
 /**
  * Remembers, in memory only, the secret values released in each session, and blanks them in text the agent writes
@@ -25,26 +26,34 @@ export class ReleasedValues {
     if (this.#sessions.size > SESSIONS_MAX && oldest.done !== true) this.#sessions.delete(oldest.value)
   }
 
-  /** The arguments with every known form of a released value blanked in the members the tool marks as agent text. */
+  /**
+   * The arguments with every known form of a released value blanked in the members the tool marks as agent text, and
+   * without members that are such a value by name or as a whole.
+   */
   redact(sessionId: string, tool: Pick<Tool, 'agentTextMembers'>, raw: unknown): unknown {
     const values = this.#sessions.get(sessionId)
-    if (values === undefined || tool.agentTextMembers.length === 0 || typeof raw !== 'object' || raw === null)
-      return raw
+    if (values === undefined || typeof raw !== 'object' || raw === null || Array.isArray(raw)) return raw
     const members: [string, unknown][] = Object.entries(raw)
     return Object.fromEntries(
       members.map(([name, member]) => [
-        name,
-        typeof member === 'string' && tool.agentTextMembers.includes(name) ? blankValues(member, values) : member,
+        values.includes(name) ? REDACTED : name,
+        typeof member === 'string' ? blank(member, values, tool.agentTextMembers.includes(name)) : member,
       ]),
     )
   }
+}
+
+/** In what is no free text, a value counts only as the whole: within a name it may be an ordinary word. */
+function blank(text: string, values: readonly string[], isAgentText: boolean): string {
+  if (isAgentText) return blankValues(text, values)
+  return values.includes(text) ? REDACTED : text
 }
 
 function blankValues(text: string, values: readonly string[]): string {
   let blanked = text
   for (const value of values) {
     for (const form of [value, Buffer.from(value).toString('base64'), encodeURIComponent(value)]) {
-      blanked = blanked.replaceAll(form, '[redacted]')
+      blanked = blanked.replaceAll(form, REDACTED)
     }
   }
   return blanked

@@ -9,6 +9,7 @@ import type { Scope } from '../kernel/vocabulary.ts'
 import type { AgentCaller } from './caller.ts'
 import type { Identified } from './identify.ts'
 import { refusalSchemas } from './outcome.ts'
+import type { ResourceName } from './resource-name.ts'
 
 const QUOTED_NAME_CHARACTERS = 64
 
@@ -41,14 +42,6 @@ export interface ToolDefinition<A, R> {
   /** The resource that the arguments name, if they name one. */
   resource?(args: A): ResourceName
   run(context: RunContext<A>): Promise<Result<R, Fault>>
-}
-
-/** A resource as an agent names it. A name is never authority. */
-export interface ResourceName {
-  readonly type: 'secret'
-  readonly name: string
-  /** A particular version; the current one when absent. */
-  readonly version?: number
 }
 
 export interface RunContext<A> {

@@ -45,6 +45,12 @@ export const faults = {
     retry: false,
     text: 'The secret store has no value for this version',
   },
+  SECRET_VALUE_DAMAGED: {
+    kind: 'unavailable',
+    http: 503,
+    retry: false,
+    text: 'The secret store holds no intact value for this version',
+  },
   VERSION_UNKNOWN: { kind: 'not_found', http: 404, retry: false, text: 'The secret has no such version' },
   APPROVAL_LIMIT: {
     kind: 'rate_limited',

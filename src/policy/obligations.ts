@@ -5,10 +5,10 @@ const text = { type: 'string', minLength: 1, maxLength: 256 } as const
 const positive = { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER } as const
 
 /** How much of a call is recorded, from the loosest to the strictest. */
-export const recordLevels = ['metadata', 'output', 'full'] as const
+const recordLevels = ['metadata', 'output', 'full'] as const
 
 /** Every obligation that a policy may lay on the gateway, with the schema of its properties. */
-export const obligationSchemas = {
+const obligationSchemas = {
   max_ttl_seconds: properties({ seconds: positive }),
   redact_result: properties({
     pointers: {
@@ -25,8 +25,6 @@ export const obligationSchemas = {
   notify: properties({ channels: { type: 'array', minItems: 1, maxItems: 64, items: text } }),
   suspend_agent: { ...properties({ reason: text }), required: [] },
 } as const
-
-export type ObligationType = keyof typeof obligationSchemas
 
 /** Whether the gateway knows the obligation and its properties are whole. What it does not know, it cannot carry out. */
 export function isKnownObligation({ type, properties }: Obligation): boolean {

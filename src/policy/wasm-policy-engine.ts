@@ -24,7 +24,7 @@ export interface PolicyEngineDeps {
 }
 
 /** An instance whose memory has grown by so much is replaced: WASM memory never shrinks. */
-export const memoryGrowthBytesMax = 16 * 1024 * 1024
+const MEMORY_GROWTH_BYTES_MAX = 16 * 1024 * 1024
 
 const noPolicy: PolicyVersion = { revision: '', digest: '', sequence: 0 }
 
@@ -91,7 +91,7 @@ function start(serving: Serving): Started {
   if (serving.current !== undefined) return serving.current
   const instance = instantiate(serving.module, serving.data)
   if (!instance.ok) throw new Error(instance.error.detail)
-  serving.current = { instance: instance.value, memoryBytesMax: instance.value.memoryBytes() + memoryGrowthBytesMax }
+  serving.current = { instance: instance.value, memoryBytesMax: instance.value.memoryBytes() + MEMORY_GROWTH_BYTES_MAX }
   return serving.current
 }
 

@@ -77,7 +77,11 @@ beforeAll(async () => {
 })
 afterAll(() => log.close())
 
-async function asked(role: Role, routeId: string, { id = '', body = {} as object, query = {} as object } = {}) {
+async function asked(
+  role: Role,
+  routeId: string,
+  { id = '', body = {}, query = {} }: { id?: string; body?: object; query?: object } = {},
+) {
   const caller: OperatorCaller = {
     kind: 'person',
     id: 'per_1',

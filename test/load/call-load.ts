@@ -16,7 +16,10 @@ export interface LoadResult {
 }
 
 /** Calls one tool over so many connections for so long, each call after the answer to the one before. Every answer is checked. */
-export async function callLoad(load: CallLoad, { connections, ms }: { readonly connections: number; readonly ms: number }): Promise<LoadResult> {
+export async function callLoad(
+  load: CallLoad,
+  { connections, ms }: { readonly connections: number; readonly ms: number },
+): Promise<LoadResult> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const spentMs: number[] = []
   let failed = 0

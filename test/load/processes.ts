@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { childEnvironment } from '../../src/config/cli-environment.ts'
 
 const TICKS_PER_SECOND = 100
 
@@ -10,24 +11,35 @@ export interface ServerProcess {
   readonly url: string
   readonly pid: number
   stop(): Promise<void>
+  /** As a crash of the machine's kind: nothing in the process gets to run any more. */
+  kill(): Promise<void>
 }
 
 /** Starts a Node program that prints `… ready at URL` when it serves. */
-export async function startServer(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<ServerProcess> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...environment } })
+export async function startServer(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...childEnvironment(), ...environment },
+  })
   const url = await readyUrl(child)
   // A full pipe would stall the server's own log.
   child.stdout?.resume()
   return {
     url,
     pid: child.pid ?? 0,
-    async stop() {
-      if (child.exitCode !== null) return
-      const gone = once(child, 'exit')
-      child.kill('SIGTERM')
-      await gone
-    },
+    stop: () => end(child, 'SIGTERM'),
+    kill: () => end(child, 'SIGKILL'),
   }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill(signal)
+  await gone
 }
 
 async function readyUrl(child: ChildProcess): Promise<string> {
@@ -41,7 +53,10 @@ async function readyUrl(child: ChildProcess): Promise<string> {
 
 /** CPU seconds a process has used, its descendants apart. Linux only. */
 export function cpuSeconds(pid: number): { readonly own: number; readonly descendants: number } {
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).flatMap(statOf)
+  const all = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .flatMap(statOf)
   const parents = new Map(all.map(({ pid: id, parent }) => [id, parent]))
   const isBelow = (id: number): boolean => {
     const parent = parents.get(id)

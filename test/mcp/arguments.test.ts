@@ -259,7 +259,7 @@ describe('what breaks inside the gateway', () => {
   test('a damaged value is one as well', async () => {
     await database.query(`UPDATE sealed_values SET sealed = sha256(sealed) FROM secret_versions, secrets
       WHERE store_path = path AND secret_id = id AND name = 'damaged'`)
-    await expectFailure('damaged', 'SECRET_VALUE_MISSING')
+    await expectFailure('damaged', 'SECRET_VALUE_DAMAGED')
   })
 
   test('a secret store that is away is one as well', async () => {

@@ -256,7 +256,9 @@ test('an injected agent that enumerates names gets what is in scope, is recorded
   expect(denials).toBeLessThanOrEqual(26)
   const recorded = await events('type=AI_AGENT_POLICY_DENIED&agent=injected')
   expect(recorded).toHaveLength(denials)
-  expect(recorded[0]).toMatchObject({ reasons: expect.arrayContaining([expect.objectContaining({ code: 'DENIAL_BURST' })]) })
+  expect(recorded[0]).toMatchObject({
+    reasons: expect.arrayContaining([expect.objectContaining({ code: 'DENIAL_BURST' })]),
+  })
   expect((await gateway.api.get('/agents/injected')).body).toMatchObject({ status: 'suspended' })
 })
 

@@ -44,7 +44,7 @@ export async function connect(
     exercised('mcp-sdk-v1')
     const client = new ClientV1({ name, version: '1.0.0' })
     const transport = new TransportV1(endpoint, { requestInit })
-    await client.connect(transport as Parameters<typeof client.connect>[0])
+    await client.connect(transport)
     return {
       token,
       sessionId: transport.sessionId,

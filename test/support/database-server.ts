@@ -57,7 +57,7 @@ interface Running {
   readonly cluster: EmbeddedCluster
   readonly directory: string
   readonly admin: Knex
-  closeAdmin(): Promise<void>
+  readonly closeAdmin: () => Promise<void>
 }
 
 async function start(): Promise<Running> {

@@ -27,7 +27,7 @@ export const owner = 'ana@example.com'
 
 /** Registers what is given and mints a token for each agent. @returns the tokens by agent name */
 export async function given(
-  gateway: TestGateway,
+  gateway: Pick<TestGateway, 'api'>,
   { agents = [], secrets = [], hosts = [] }: Given,
 ): Promise<Readonly<Record<string, string>>> {
   const groups = [...new Set([...agents, ...secrets, ...hosts].flatMap((each) => each.groups))]

@@ -84,7 +84,7 @@ export function valueOf<T>(result: Result<T, Fault>): T {
   throw new Error(`unexpected refusal ${result.error.code}: ${result.error.message}`)
 }
 
-export const allScopes = ['secret:read', 'host:read', 'ssh_session:request'] as const
+const allScopes = ['secret:read', 'host:read', 'ssh_session:request'] as const
 
 /** A group in production, with that name. */
 export async function aGroup(

@@ -7,11 +7,14 @@ export interface SilenceableProxy {
   silence(): void
   /** Everything kept back arrives, and all is as before. */
   speak(): void
+  /** New connections go to a server on another port, as after a restart of the one behind. */
+  turnTo(serverPort: number): void
   close(): void
 }
 
 /** A TCP relay to a server on 127.0.0.1 that can fall silent the way a hung server or a dropped route does. */
-export async function silenceableProxy(serverPort: number): Promise<SilenceableProxy> {
+export async function silenceableProxy(firstPort: number): Promise<SilenceableProxy> {
+  let serverPort = firstPort
   const upstreams = new Set<Socket>()
   const sockets = new Set<Socket>()
   let silent = false
@@ -42,6 +45,9 @@ export async function silenceableProxy(serverPort: number): Promise<SilenceableP
     speak: () => {
       silent = false
       for (const upstream of upstreams) upstream.resume()
+    },
+    turnTo: (port) => {
+      serverPort = port
     },
     close: () => {
       listener.close()

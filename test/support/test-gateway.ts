@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startGateway } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
+import type { Log } from '../../src/kernel/log.ts'
 import { exercised } from './components.ts'
 import { testDatabase } from './database.ts'
 import { type RestClient, restClient } from './rest-client.ts'
@@ -30,7 +31,7 @@ export interface TestGateway {
 export type Settings = Readonly<Record<string, string>>
 
 /** The real gateway on a database of its own, in this process, on a free port. */
-export async function testGateway(settings: Settings = {}): Promise<TestGateway> {
+export async function testGateway(settings: Settings = {}, log: Log = silentLog): Promise<TestGateway> {
   const database = await testDatabase()
   exercised('postgres')
   const dataDir = await mkdtemp(join(tmpdir(), 'certlocker-test-'))
@@ -40,6 +41,7 @@ export async function testGateway(settings: Settings = {}): Promise<TestGateway>
     dataDir,
     adminKey,
     settings,
+    log,
     dispose: async () => {
       await database.drop()
       await rm(dataDir, { recursive: true, force: true })
@@ -52,6 +54,7 @@ interface Place {
   readonly dataDir: string
   readonly adminKey: string
   readonly settings: Settings
+  readonly log: Log
   readonly dispose: () => Promise<void>
 }
 
@@ -68,7 +71,7 @@ async function startOn(place: Place): Promise<TestGateway> {
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.error))
   const auditLines: string[] = []
   const gateway = await startGateway(loaded.value.config, {
-    log: silentLog,
+    log: place.log,
     auditLine: (lines) => void auditLines.push(...lines.split('\n')),
     version: '0.0.0-test',
   })

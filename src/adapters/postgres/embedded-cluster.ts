@@ -26,7 +26,7 @@ export interface EmbeddedCluster {
   readonly connection: DatabaseConnection
   /** The process id of PostgreSQL's first process. */
   readonly pid: number
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 export interface EmbeddedClusterOptions {

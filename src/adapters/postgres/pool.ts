@@ -13,9 +13,9 @@ export type DatabaseOptions = ConnectionOptions & {
 export interface Database {
   readonly knex: Knex
   /** Connections of the pool at this moment, and requests that wait for one. */
-  connections(): { readonly used: number; readonly free: number; readonly waiting: number }
+  readonly connections: () => { readonly used: number; readonly free: number; readonly waiting: number }
   /** Waits for statements that are under way, then closes the connections. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** Of tarn, knex's pool. */

@@ -26,7 +26,7 @@ export interface SupervisedServer {
   readonly pid: number
   readonly port: number
   /** Fast shutdown: open transactions are rolled back, everything committed is on disk. */
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 export interface ServerOptions {

@@ -1,13 +1,11 @@
 import { createHash, hkdfSync, randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import type { Knex } from 'knex'
 import type { Clock } from '../../kernel/clock.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
+import { createPrivateFile, readPrivateFile } from '../../kernel/private-file.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 
 const KEY_BYTES = 32
-const OTHERS = 0o077
 
 /** What is derived from the deployment's secret key. The key itself is in its file and nowhere else. */
 export interface SealedBoxKey {
@@ -28,7 +26,7 @@ export interface SealedBoxKeyDeps {
 
 /**
  * Loads the key of this database's sealed values, or creates it for a database that has none yet.
- * @returns a fault to stop with when the file is missing, open to others, damaged, or of another database
+ * @returns CONFIGURATION_INVALID when the file is missing, open to others, damaged, or of another database
  */
 export async function loadSealedBoxKey({
   knex,
@@ -36,7 +34,7 @@ export async function loadSealedBoxKey({
   keyFile,
 }: SealedBoxKeyDeps): Promise<Result<SealedBoxKey, Fault>> {
   const expected = await readFingerprint(knex)
-  let text = await readKeyFile(keyFile)
+  let text = await readPrivateFile(keyFile)
   if (text.ok && text.value === undefined) {
     if (expected !== undefined) {
       return err(
@@ -45,7 +43,7 @@ export async function loadSealedBoxKey({
         ),
       )
     }
-    text = await createKeyFile(keyFile, randomBytes(KEY_BYTES).toString('base64'))
+    text = await createPrivateFile(keyFile, `${randomBytes(KEY_BYTES).toString('base64')}\n`)
   }
   if (!text.ok) return text
   const key = keyFrom(text.value ?? '')
@@ -87,64 +85,6 @@ function keyFrom(text: string): SealedBoxKey | undefined {
   }
 }
 
-/** @returns the file's text, undefined when there is none, or a fault when anyone but its owner can get at it */
-async function readKeyFile(path: string): Promise<Result<string | undefined, Fault>> {
-  try {
-    for (const [place, remedy] of [
-      [dirname(path), 'chmod 700'],
-      [path, 'chmod 600'],
-    ] as const) {
-      const { mode } = await stat(place)
-      if ((mode & OTHERS) !== 0)
-        return err(keyFault(`${place} can be used by others than its owner: ${remedy} ${place}`))
-    }
-    return ok(await readFile(path, 'utf8'))
-  } catch (error) {
-    return codeOf(error) === 'ENOENT'
-      ? ok(undefined)
-      : err(keyFault(`${path} cannot be read (${codeOf(error)})`, error))
-  }
-}
-
-/** Creates the file in one step and durably. @returns the text it has now: another process may have been first */
-async function createKeyFile(path: string, text: string): Promise<Result<string | undefined, Fault>> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`
-  try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await writeDurably(temporary, text)
-    await link(temporary, path)
-    await syncDirectory(dirname(path))
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') return err(keyFault(`${path} cannot be created (${codeOf(error)})`, error))
-  } finally {
-    await rm(temporary, { force: true })
-  }
-  return readKeyFile(path)
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600)
-  try {
-    await file.writeFile(`${text}\n`)
-    await file.datasync()
-  } finally {
-    await file.close()
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path)
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
-}
-
-function keyFault(message: string, cause?: unknown): Fault {
-  return fault('SECRET_STORE_UNAVAILABLE', { message, cause })
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+function keyFault(message: string): Fault {
+  return fault('CONFIGURATION_INVALID', { message })
 }

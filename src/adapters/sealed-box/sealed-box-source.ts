@@ -119,8 +119,7 @@ export class SealedBoxSource implements SecretSource {
       return ok(new Secret(unseal(this.#deps.key.keyEncryptionKey, { keyId: row.key_id, path, version }, envelope)))
     } catch (cause) {
       return err(
-        fault('SECRET_VALUE_MISSING', {
-          message: 'The secret store holds no intact value for this version',
+        fault('SECRET_VALUE_DAMAGED', {
           detail: `sealed value ${path} version ${version} was altered, or belongs to the key ${row.key_id}`,
           cause,
         }),

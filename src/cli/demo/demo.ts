@@ -2,16 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { DemoOutput } from './demo-output.ts'
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
 import { type Asked, ask } from './question.ts'
 import { seed } from './seed.ts'
-
-/** Where the demo talks to its reader. */
-export interface DemoOutput {
-  line(text: string): void
-  /** Resolves when the reader wants a kept demo to end. */
-  untilInterrupted(): Promise<void>
-}
 
 /**
  * The main job in one command: a real gateway with a throw-away data directory, a real MCP client, three questions with

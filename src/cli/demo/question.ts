@@ -1,5 +1,5 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import type { DemoOutput } from './demo.ts'
+import type { DemoOutput } from './demo-output.ts'
 import type { GatewayProcess } from './gateway-process.ts'
 
 export interface Asked {

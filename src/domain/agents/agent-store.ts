@@ -44,7 +44,7 @@ export class AgentStore {
   async list({ owner, groups }: AgentFilter, page: Page): Promise<Result<Paged<Agent>, Fault>> {
     const query = this.#select()
     if (owner !== undefined)
-      query.where((either) => either.where('people.id', owner).orWhere('people.email', owner.toLowerCase()))
+      void query.where((either) => void either.where('people.id', owner).orWhere('people.email', owner.toLowerCase()))
     if (groups !== undefined) whereInAnyGroup(query, agentMembership, groups)
     return paginate(query, { createdAt: 'agents.created_at', id: 'agents.id' }, page, agentFromRow)
   }

@@ -29,7 +29,13 @@ export async function revokeAgent(
     work.record(agentChangedEntry(by, 'AGENT_REVOKED', before, after, { reason }))
     for (const token of await work.tokens.revokeAllOf(before.id, new Date(now))) {
       work.record(
-        tokenChangedEntry(by, 'MCP_TOKEN_REVOKED', after, { ...token, revokedAt: null }, token, now, { reason }),
+        tokenChangedEntry(by, 'MCP_TOKEN_REVOKED', {
+          agent: after,
+          before: { ...token, revokedAt: null },
+          after: token,
+          now,
+          details: { reason },
+        }),
       )
     }
     await work.endSessions(by, { agentId: before.id }, 'revoked')

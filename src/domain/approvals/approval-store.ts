@@ -30,10 +30,11 @@ export class ApprovalStore {
 
   async list({ status, agent, groups }: ApprovalFilter, page: Page): Promise<Result<Paged<Approval>, Fault>> {
     const query = this.#select()
-    if (status !== undefined) query.where('approvals.status', status)
-    if (agent !== undefined) query.where((either) => either.where('agents.id', agent).orWhere('agents.name', agent))
+    if (status !== undefined) void query.where('approvals.status', status)
+    if (agent !== undefined)
+      void query.where((either) => void either.where('agents.id', agent).orWhere('agents.name', agent))
     if (groups !== undefined)
-      query.whereRaw("jsonb_exists_any(approvals.resource -> 'groups', ?::text[])", [[...groups]])
+      void query.whereRaw("jsonb_exists_any(approvals.resource -> 'groups', ?::text[])", [[...groups]])
     return paginate(query, { createdAt: 'approvals.created_at', id: 'approvals.id' }, page, approvalFromRow)
   }
 
@@ -92,21 +93,22 @@ export class ApprovalStore {
 
   /** Ends pending approvals that can be decided no more, at most `limit`. @returns those approvals, as they are now */
   async expire(now: Date, limit: number): Promise<readonly Approval[]> {
-    return this.#endPending('expired', (pending) =>
-      pending.where('expires_at', '<=', now).orderBy('expires_at').limit(limit).skipLocked(),
+    return this.#endPending(
+      'expired',
+      (pending) => void pending.where('expires_at', '<=', now).orderBy('expires_at').limit(limit).skipLocked(),
     )
   }
 
   /** Ends one pending approval that ran out. @returns it as it is now, or undefined when it is not pending any more */
   async expireOne(id: string): Promise<Approval | undefined> {
-    const [expired] = await this.#endPending('expired', (pending) => pending.where({ id }))
+    const [expired] = await this.#endPending('expired', (pending) => void pending.where({ id }))
     return expired
   }
 
   /** Ends every pending approval of an agent or a token. @returns those approvals, as they are now */
   async cancelPending(of: { readonly agentId: string } | { readonly tokenId: string }): Promise<readonly Approval[]> {
     return this.#endPending('cancelled', (pending) => {
-      pending.where('agentId' in of ? { agent_id: of.agentId } : { token_id: of.tokenId }).orderBy('id')
+      void pending.where('agentId' in of ? { agent_id: of.agentId } : { token_id: of.tokenId }).orderBy('id')
     })
   }
 

@@ -1,4 +1,3 @@
-import type { Json } from '../../kernel/canonical-json.ts'
 import type { AgentFacts, AuditEvent } from '../audit/event.ts'
 
 export const approvalStatuses = ['pending', 'approved', 'denied', 'expired', 'consumed', 'cancelled'] as const
@@ -22,7 +21,7 @@ export interface Approval {
   readonly action: string
   readonly tool: string
   /** As they entered the policy: sensitive ones are masked. */
-  readonly arguments: { readonly [name: string]: Json }
+  readonly arguments: { readonly [name: string]: unknown }
   readonly resource: AuditEvent['resource']
   /** Why the policy asks for people. */
   readonly reasons: readonly { readonly code: string; readonly title: string }[]

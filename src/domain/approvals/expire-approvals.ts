@@ -6,7 +6,7 @@ import type { InTransaction } from '../work.ts'
 import { approvalExpiredEntry } from './approval-events.ts'
 
 /** Approvals that one transaction ends: the audit log's lock is never held for long. */
-export const approvalsPerBatch = 200
+const APPROVALS_PER_BATCH = 200
 
 /**
  * The job that ends approvals which nobody decided in time. Replicas may run it at the same time.
@@ -19,12 +19,12 @@ export async function expireApprovals(deps: {
   const by = systemAuthor('expire-approvals')
   for (let total = 0; ; ) {
     const batch = await deps.inTransaction(async (work) => {
-      const expired = await work.approvals.expire(new Date(deps.clock.now()), approvalsPerBatch)
+      const expired = await work.approvals.expire(new Date(deps.clock.now()), APPROVALS_PER_BATCH)
       for (const approval of expired) work.record(approvalExpiredEntry(by, approval))
       return ok(expired.length)
     })
     if (!batch.ok) return batch
     total += batch.value
-    if (batch.value < approvalsPerBatch) return ok(total)
+    if (batch.value < APPROVALS_PER_BATCH) return ok(total)
   }
 }

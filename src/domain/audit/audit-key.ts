@@ -1,11 +1,10 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, type KeyObject } from 'node:crypto'
 import type { Knex } from 'knex'
 import type { Clock } from '../../kernel/clock.ts'
-import type { Fault } from '../../kernel/fault.ts'
+import { type Fault, fault } from '../../kernel/fault.ts'
+import { createPrivateFile, readPrivateFile } from '../../kernel/private-file.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
-import { auditFault } from './audit-fault.ts'
 import type { CheckpointSigner } from './checkpoint.ts'
-import { createPrivateFile, readPrivateFile } from './private-file.ts'
 
 const ORIGIN_CHARACTERS = 16
 
@@ -25,7 +24,7 @@ export interface AuditKeyDeps {
 
 /**
  * Loads the key of this database's log, or creates it for a database that has none yet.
- * @returns a fault to stop with when the file is missing, readable by others, damaged, or of another database
+ * @returns CONFIGURATION_INVALID when the file is missing, open to others, damaged, or of another database
  */
 export async function loadAuditKey({ knex, clock, keyFile }: AuditKeyDeps): Promise<Result<AuditKey, Fault>> {
   const expected = await knownFingerprint(knex)
@@ -33,7 +32,7 @@ export async function loadAuditKey({ knex, clock, keyFile }: AuditKeyDeps): Prom
   if (pem.ok && pem.value === undefined) {
     if (expected !== undefined)
       return err(
-        auditFault(
+        keyFault(
           `${keyFile} is missing, but the audit log of this database was signed with its key (${expected}): put it back from the backup`,
         ),
       )
@@ -41,11 +40,11 @@ export async function loadAuditKey({ knex, clock, keyFile }: AuditKeyDeps): Prom
   }
   if (!pem.ok) return pem
   const key = readKey(pem.value ?? '')
-  if (key === undefined) return err(auditFault(`${keyFile} does not hold an Ed25519 private key (PKCS #8, PEM)`))
+  if (key === undefined) return err(keyFault(`${keyFile} does not hold an Ed25519 private key (PKCS #8, PEM)`))
   const recorded = expected ?? (await recordFingerprint(knex, key.fingerprint, clock))
   if (recorded === key.fingerprint) return ok(key)
   return err(
-    auditFault(
+    keyFault(
       `the key in ${keyFile} (${key.fingerprint}) does not fit the database, whose audit log was signed with ${recorded}`,
     ),
   )
@@ -92,4 +91,8 @@ async function recordFingerprint(knex: Knex, fingerprint: string, clock: Clock):
     .onConflict('purpose')
     .ignore()
   return knownFingerprint(knex)
+}
+
+function keyFault(message: string): Fault {
+  return fault('CONFIGURATION_INVALID', { message })
 }

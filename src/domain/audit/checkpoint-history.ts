@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { syncDirectory, writeDurably } from './private-file.ts'
+import { syncDirectory, writeDurably } from '../../kernel/private-file.ts'
 
 /** How many of the newest checkpoints are kept; the file may hold a tenth more before it is cut back. */
 export const checkpointsKept = 10_000

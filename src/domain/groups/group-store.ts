@@ -53,7 +53,9 @@ export class GroupStore {
 
   /** Every group's name, sorted. */
   async names(): Promise<readonly string[]> {
-    const rows: { name: string }[] = await this.#db('groups').select('groups.name').orderByRaw('groups.name COLLATE "C"')
+    const rows: { name: string }[] = await this.#db('groups')
+      .select('groups.name')
+      .orderByRaw('groups.name COLLATE "C"')
     return rows.map(({ name }) => name)
   }
 
@@ -62,7 +64,7 @@ export class GroupStore {
     const query = this.#db('groups').select('groups.*')
     const { groups } = filter
     if (groups !== undefined)
-      query.where((either) => either.whereIn('groups.name', groups).orWhereIn('groups.id', groups))
+      void query.where((either) => void either.whereIn('groups.name', groups).orWhereIn('groups.id', groups))
     return paginate(query, { createdAt: 'groups.created_at', id: 'groups.id' }, page, fromRow)
   }
 

@@ -34,7 +34,7 @@ export function whereInAnyGroup(
   { table, column, id }: Membership,
   groups: readonly string[],
 ): void {
-  query.whereRaw(
+  void query.whereRaw(
     `EXISTS (SELECT FROM ?? AS m JOIN groups ON groups.id = m.group_id
       WHERE m.?? = ?? AND (groups.name = ANY(?::text[]) OR groups.id = ANY(?::text[])))`,
     [table, column, id, [...groups], [...groups]],

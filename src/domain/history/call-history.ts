@@ -144,7 +144,7 @@ class AgentHistory {
       if (oldest === undefined || past.events.length < historyBounds.eventsPerLoad) break
       before = oldest.seq
     }
-    for (const event of events.reverse()) {
+    for (const event of events.toReversed()) {
       const deed = deedOf(event)
       if (deed !== undefined) this.#count(deed)
     }

@@ -4,7 +4,8 @@ import type { Result } from '../../kernel/result.ts'
 import type { Environment } from '../../kernel/vocabulary.ts'
 import { environmentSql, groupNamesSql, type Membership, replaceGroups, whereInAnyGroup } from '../groups/membership.ts'
 import { type NamePage, type Page, type Paged, paginate, paginateByName } from '../page.ts'
-import type { Host, HostCredential, HostDraft, HostMode } from './host.ts'
+import type { Host, HostCredential, HostDraft } from './host.ts'
+import type { HostMode } from './host.schema.ts'
 
 const membership: Membership = { table: 'host_groups', column: 'host_id', id: 'hosts.id' }
 
@@ -64,7 +65,7 @@ export class HostStore {
   async listReachable({ groups, query }: ReachableFilter, page: NamePage): Promise<Result<Paged<Host>, Fault>> {
     const hosts = this.#select()
     whereInAnyGroup(hosts, membership, groups)
-    if (query !== undefined) hosts.whereRaw('strpos(hosts.name, lower(?)) > 0', [query])
+    if (query !== undefined) void hosts.whereRaw('strpos(hosts.name, lower(?)) > 0', [query])
     return paginateByName(hosts, 'hosts.name', page, fromRow)
   }
 

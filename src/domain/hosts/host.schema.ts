@@ -1,7 +1,9 @@
 import type { FromSchema } from 'json-schema-to-ts'
 import { environments } from '../../kernel/vocabulary.ts'
 import { createdProperties, groupNames, groupReferences } from '../resource.schema.ts'
-import { hostModes } from './host.ts'
+
+export const hostModes = ['exec', 'shell'] as const
+export type HostMode = (typeof hostModes)[number]
 
 const name = {
   type: 'string',

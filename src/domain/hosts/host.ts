@@ -1,9 +1,6 @@
 import type { Environment } from '../../kernel/vocabulary.ts'
 import type { AuditEvent } from '../audit/event.ts'
-import type { UpdateHost } from './host.schema.ts'
-
-export const hostModes = ['exec', 'shell'] as const
-export type HostMode = (typeof hostModes)[number]
+import type { HostMode, UpdateHost } from './host.schema.ts'
 
 /** With what the bastion logs in. The secret is bound by its id: a later secret of the same name is another one. */
 export type HostCredential =

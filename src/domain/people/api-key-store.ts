@@ -45,7 +45,7 @@ export class ApiKeyStore {
     const query = this.#select()
     const { person } = filter
     if (person !== undefined)
-      query.where((either) => either.where('people.id', person).orWhere('people.email', person.toLowerCase()))
+      void query.where((either) => void either.where('people.id', person).orWhere('people.email', person.toLowerCase()))
     return paginate(query, { createdAt: 'api_keys.created_at', id: 'api_keys.id' }, page, fromRow)
   }
 

@@ -17,8 +17,8 @@ export interface SecretSource {
   write(path: string, value: Secret<string>): Promise<Result<StoreVersion, Fault>>
 
   /**
-   * @returns exactly the value that was written under this path and version; SECRET_VALUE_MISSING when there is none, or
-   * none that is intact; SECRET_STORE_UNAVAILABLE when the store gives no answer
+   * @returns exactly the value that was written under this path and version; SECRET_VALUE_MISSING when there is none,
+   * SECRET_VALUE_DAMAGED when it is not intact, SECRET_STORE_UNAVAILABLE when the store gives no answer
    */
   read(path: string, version: StoreVersion): Promise<Result<Secret<string>, Fault>>
 

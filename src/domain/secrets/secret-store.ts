@@ -63,12 +63,13 @@ export class SecretStore {
 
   async list({ kind, groups, ownerId }: SecretFilter, page: Page): Promise<Result<Paged<SecretRecord>, Fault>> {
     const query = selectSecret(this.#db)
-    if (kind !== undefined) query.where('secrets.kind', kind)
+    if (kind !== undefined) void query.where('secrets.kind', kind)
     if (groups !== undefined) {
-      query.where((either) =>
-        either
-          .where((shared) => whereInAnyGroup(shared.where('secrets.kind', 'shared'), secretMembership, groups))
-          .orWhere({ 'secrets.kind': 'private', 'secrets.owner_id': ownerId ?? null }),
+      void query.where(
+        (either) =>
+          void either
+            .where((shared) => whereInAnyGroup(shared.where('secrets.kind', 'shared'), secretMembership, groups))
+            .orWhere({ 'secrets.kind': 'private', 'secrets.owner_id': ownerId ?? null }),
       )
     }
     return paginate(query, { createdAt: 'secrets.created_at', id: 'secrets.id' }, page, secretFromRow)
@@ -84,8 +85,8 @@ export class SecretStore {
   ): Promise<Result<Paged<SecretRecord>, Fault>> {
     const secrets = selectSecret(this.#db).where('secrets.kind', kind)
     if (kind === 'shared') whereInAnyGroup(secrets, secretMembership, groups)
-    else secrets.where('secrets.owner_id', ownerId)
-    if (query !== undefined) secrets.whereRaw('strpos(secrets.name, lower(?)) > 0', [query])
+    else void secrets.where('secrets.owner_id', ownerId)
+    if (query !== undefined) void secrets.whereRaw('strpos(secrets.name, lower(?)) > 0', [query])
     return paginateByName(secrets, 'secrets.name', page, secretFromRow)
   }
 
@@ -137,7 +138,7 @@ export class SecretStore {
     if (page.cursor !== undefined) {
       if (!/^\d{1,9}$/.test(page.cursor))
         return err(fault('ARGUMENT_INVALID', { message: 'cursor is not one that a list returned' }))
-      query.where('secret_versions.version', page.order === 'asc' ? '>' : '<', Number(page.cursor))
+      void query.where('secret_versions.version', page.order === 'asc' ? '>' : '<', Number(page.cursor))
     }
     const rows: SecretVersionRow[] = await query
     const items = rows.slice(0, page.limit).map(secretVersionFromRow)
@@ -173,7 +174,7 @@ export class SecretStore {
 
 function byIdOrName(query: Knex.QueryBuilder, idOrName: string): Knex.QueryBuilder {
   return query
-    .where((either) => either.where('secrets.id', idOrName).orWhere('secrets.name', idOrName))
+    .where((either) => void either.where('secrets.id', idOrName).orWhere('secrets.name', idOrName))
     .orderByRaw('secrets.id = ? DESC', [idOrName])
 }
 

@@ -105,8 +105,9 @@ export class SessionStore {
 
   async list({ agent, status, groups }: SessionFilter, page: Page): Promise<Result<Paged<Session>, Fault>> {
     const query = this.#select()
-    if (agent !== undefined) query.where((either) => either.where('agents.id', agent).orWhere('agents.name', agent))
-    if (status !== undefined) query.where('sessions.status', status)
+    if (agent !== undefined)
+      void query.where((either) => void either.where('agents.id', agent).orWhere('agents.name', agent))
+    if (status !== undefined) void query.where('sessions.status', status)
     if (groups !== undefined)
       whereInAnyGroup(query, { table: 'agent_groups', column: 'agent_id', id: 'agents.id' }, groups)
     const columns = { createdAt: 'sessions.started_at', id: 'sessions.id' }

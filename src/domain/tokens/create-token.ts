@@ -72,7 +72,7 @@ export async function createToken(
       createdBy: by.actor.id,
     }
     await work.tokens.insert(token, hash)
-    work.record(tokenChangedEntry(by, 'MCP_TOKEN_CREATED', agent, null, token, now))
+    work.record(tokenChangedEntry(by, 'MCP_TOKEN_CREATED', { agent, before: null, after: token, now }))
     return ok({ token, value, clientConfig: clientConfig(deps) })
   })
 }

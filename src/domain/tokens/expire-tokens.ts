@@ -24,7 +24,7 @@ export async function expireTokens(deps: {
     for (const token of expired) {
       const agent = await work.agents.find(token.agentId)
       if (agent === undefined) throw new Error(`token ${token.id} has no agent`)
-      work.record(tokenChangedEntry(by, 'MCP_TOKEN_EXPIRED', agent, token, token, now))
+      work.record(tokenChangedEntry(by, 'MCP_TOKEN_EXPIRED', { agent, before: token, after: token, now }))
       await work.endSessions(by, { tokenId: token.id }, 'token_expired')
     }
     return ok(expired.length)

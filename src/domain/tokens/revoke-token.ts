@@ -27,7 +27,7 @@ export async function revokeToken(
     const now = deps.clock.now()
     const after: Token = { ...before, revokedAt: new Date(now) }
     await work.tokens.revoke(id, new Date(now))
-    work.record(tokenChangedEntry(by, 'MCP_TOKEN_REVOKED', agent, before, after, now))
+    work.record(tokenChangedEntry(by, 'MCP_TOKEN_REVOKED', { agent, before, after, now }))
     await work.endSessions(by, { tokenId: id }, 'revoked')
     for (const approval of await work.approvals.cancelPending({ tokenId: id })) {
       work.record(approvalCancelledEntry(by, approval, agent))

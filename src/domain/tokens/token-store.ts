@@ -72,7 +72,8 @@ export class TokenStore {
 
   async list({ agent, groups }: TokenFilter, page: Page): Promise<Result<Paged<Token>, Fault>> {
     const query = this.#select()
-    if (agent !== undefined) query.where((either) => either.where('agents.id', agent).orWhere('agents.name', agent))
+    if (agent !== undefined)
+      void query.where((either) => void either.where('agents.id', agent).orWhere('agents.name', agent))
     if (groups !== undefined) whereInAnyGroup(query, membership, groups)
     return paginate(query, { createdAt: 'tokens.created_at', id: 'tokens.id' }, page, fromRow)
   }

@@ -10,7 +10,7 @@ export function applyToResult(obligations: readonly Obligation[], result: JsonOb
   let shaped = result
   for (const { type, properties } of obligations) {
     if (type === 'redact_result') {
-      for (const pointer of strings(properties['pointers'])) shaped = redactAt(shaped, pointer)
+      for (const pointer of strings(properties['pointers'])) shaped = redactMember(shaped, pathOf(pointer))
     }
   }
   for (const { type, properties } of obligations) {
@@ -25,23 +25,26 @@ export function applyToResult(obligations: readonly Obligation[], result: JsonOb
   return ok(shaped)
 }
 
-function redactAt(result: JsonObject, pointer: string): JsonObject {
-  const path = pointer
+/** The reference tokens of a JSON Pointer (RFC 6901, section 4). */
+function pathOf(pointer: string): string[] {
+  return pointer
     .split('/')
     .slice(1)
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-  const redacted = path.length === 0 ? blank(result) : redactPath(result, path)
-  return redacted as JsonObject
 }
 
-function redactPath(value: Json, path: readonly string[]): Json {
+function redactMember(object: JsonObject, path: readonly string[]): JsonObject {
+  const [member, ...rest] = path
+  if (member === undefined) return blankMembers(object)
+  if (!Object.hasOwn(object, member)) return object
+  return { ...object, [member]: redactValue(object[member] ?? null, rest) }
+}
+
+function redactValue(value: Json, path: readonly string[]): Json {
   const [member, ...rest] = path
   if (member === undefined) return blank(value)
-  if (Array.isArray(value))
-    return value.map((item: Json, index) => (String(index) === member ? redactPath(item, rest) : item))
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, member)) return value
-  const object = value as JsonObject
-  return { ...object, [member]: redactPath(object[member] ?? null, rest) }
+  if (isArray(value)) return value.map((item, index) => (String(index) === member ? redactValue(item, rest) : item))
+  return typeof value === 'object' && value !== null ? redactMember(value, path) : value
 }
 
 /** Blanks every leaf and keeps its type, so that the result still fits the tool's output schema. */
@@ -50,8 +53,16 @@ function blank(value: Json): Json {
   if (typeof value === 'number') return 0
   if (typeof value === 'boolean') return false
   if (value === null) return null
-  if (Array.isArray(value)) return value.map(blank)
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, blank(member as Json)]))
+  return isArray(value) ? value.map(blank) : blankMembers(value)
+}
+
+function blankMembers(object: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(object).map(([name, member]) => [name, blank(member)]))
+}
+
+/** `Array.isArray` does not tell a read-only array from an object. */
+function isArray(value: Json): value is readonly Json[] {
+  return Array.isArray(value)
 }
 
 function strings(value: unknown): string[] {

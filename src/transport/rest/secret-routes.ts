@@ -155,7 +155,7 @@ export const secretRoutes: readonly Route[] = [
     summary: 'Make an older version current again, as a new version',
     body: bodyShape<{ readonly version: number }>(restoreSecretSchema),
     response: secretSchema,
-    errors: ['VERSION_UNKNOWN', 'SECRET_STORE_UNAVAILABLE', 'SECRET_VALUE_MISSING'],
+    errors: ['VERSION_UNKNOWN', 'SECRET_STORE_UNAVAILABLE', 'SECRET_VALUE_MISSING', 'SECRET_VALUE_DAMAGED'],
     find: (deps, { id }) => findSecret(deps, id),
     handle: async (deps, by, { body }, secret) =>
       mapOk(await restoreSecret(versionDeps(deps), by, secret.id, body.version), secretView),
@@ -168,7 +168,7 @@ export const secretRoutes: readonly Route[] = [
     summary: 'Show a value to a person; that it was shown is in the log before it is',
     body: bodyShape<{ readonly version?: number }>(revealSecretSchema),
     response: revealedSecretSchema,
-    errors: ['VERSION_UNKNOWN', 'SECRET_STORE_UNAVAILABLE', 'SECRET_VALUE_MISSING'],
+    errors: ['VERSION_UNKNOWN', 'SECRET_STORE_UNAVAILABLE', 'SECRET_VALUE_MISSING', 'SECRET_VALUE_DAMAGED'],
     find: (deps, { id }) => findSecret(deps, id),
     handle: async (deps, by, { body }, secret) => {
       const revealed = await revealSecret(versionDeps(deps), by, secret.id, body.version)

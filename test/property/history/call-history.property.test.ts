@@ -15,7 +15,7 @@ interface Spec {
   readonly environment: string
   readonly attempt: number
   readonly isForeign: boolean
-  readonly then: 'nothing' | 'ask' | 'follow' | 'ask while loading'
+  readonly afterwards: 'nothing' | 'ask' | 'follow' | 'ask while loading'
 }
 
 const spec: fc.Arbitrary<Spec> = fc.record({
@@ -32,7 +32,7 @@ const spec: fc.Arbitrary<Spec> = fc.record({
   environment: fc.constantFrom('production', 'staging'),
   attempt: fc.constantFrom(1, 1, 1, 2),
   isForeign: fc.boolean(),
-  then: fc.constantFrom('nothing', 'ask', 'follow', 'ask while loading'),
+  afterwards: fc.constantFrom('nothing', 'ask', 'follow', 'ask while loading'),
 })
 
 const denied: Spec = {
@@ -43,7 +43,7 @@ const denied: Spec = {
   environment: '',
   attempt: 1,
   isForeign: false,
-  then: 'nothing',
+  afterwards: 'nothing',
 }
 
 /** A log in memory, as HistoryStore reads it. Answers wait until they are let go, so that events can come in between. */
@@ -70,7 +70,7 @@ class LogInMemory {
   async before(seq: number, agentId: string, after: Date, limit: number): Promise<AgentPast> {
     const events = this.events
       .filter((event) => event.agent?.id === agentId && event.seq < seq && Date.parse(event.at) > after.getTime())
-      .reverse()
+      .toReversed()
       .slice(0, limit)
     const past = { events, logSize: this.events.length }
     await this.#gate()
@@ -98,7 +98,7 @@ describe('the call history', () => {
         for (const each of specs) {
           nowMs += each.gapMs
           const event = eventOf(each, log.events.length + 1, nowMs)
-          const loading = each.then === 'ask while loading' ? ask(log, history, each.agentId, nowMs) : undefined
+          const loading = each.afterwards === 'ask while loading' ? ask(log, history, each.agentId, nowMs) : undefined
           log.events.push(event)
           if (!each.isForeign) history.record(event)
           if (loading !== undefined) {
@@ -106,8 +106,8 @@ describe('the call history', () => {
             log.release()
             await loading
           }
-          if (each.then === 'follow') await history.follow(log.events.length)
-          if (each.then === 'ask') await history.of(each.agentId, nowMs)
+          if (each.afterwards === 'follow') await history.follow(log.events.length)
+          if (each.afterwards === 'ask') await history.of(each.agentId, nowMs)
         }
         await history.follow(log.events.length)
         for (const agentId of agents) {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadAuditKey } from '../../../src/domain/audit/audit-key.ts'
 import { systemClock } from '../../../src/kernel/clock.ts'
@@ -43,7 +43,10 @@ describe('the key of the audit log', () => {
   test('is not made anew when the database knows one', async () => {
     must(await load())
     rmSync(keyFile)
-    expect(await load()).toMatchObject({ ok: false, error: { message: expect.stringContaining('is missing') } })
+    expect(await load()).toMatchObject({
+      ok: false,
+      error: { code: 'CONFIGURATION_INVALID', message: expect.stringContaining('is missing') },
+    })
   })
 
   test('is refused when it is the key of another database', async () => {
@@ -52,14 +55,23 @@ describe('the key of the audit log', () => {
     writeFileSync(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }))
     expect(await load()).toMatchObject({
       ok: false,
-      error: { message: expect.stringContaining('does not fit the database') },
+      error: { code: 'CONFIGURATION_INVALID', message: expect.stringContaining('does not fit the database') },
     })
   })
 
-  test('is refused when others can read it', async () => {
+  test('is refused when others can get at it or its directory', async () => {
     must(await load())
+    chmodSync(dirname(keyFile), 0o750)
+    expect(await load()).toMatchObject({
+      ok: false,
+      error: { code: 'CONFIGURATION_INVALID', message: expect.stringContaining('chmod 700') },
+    })
+    chmodSync(dirname(keyFile), 0o700)
     chmodSync(keyFile, 0o640)
-    expect(await load()).toMatchObject({ ok: false, error: { message: expect.stringContaining('chmod 600') } })
+    expect(await load()).toMatchObject({
+      ok: false,
+      error: { code: 'CONFIGURATION_INVALID', message: expect.stringContaining('chmod 600') },
+    })
   })
 
   test('is refused when the file is damaged, of another kind, or no file, and nothing of it is in the message', async () => {
@@ -70,12 +82,15 @@ describe('the key of the audit log', () => {
       writeFileSync(keyFile, text)
       expect(await load()).toMatchObject({
         ok: false,
-        error: { message: `${keyFile} does not hold an Ed25519 private key (PKCS #8, PEM)` },
+        error: {
+          code: 'CONFIGURATION_INVALID',
+          message: `${keyFile} does not hold an Ed25519 private key (PKCS #8, PEM)`,
+        },
       })
     }
     expect(await load(`${keyFile}/below`)).toMatchObject({
       ok: false,
-      error: { message: expect.stringContaining('ENOTDIR') },
+      error: { code: 'CONFIGURATION_INVALID', message: expect.stringContaining('ENOTDIR') },
     })
   })
 })

@@ -76,9 +76,9 @@ describe('a transaction', () => {
 
 /** Everybody waits until that many are there; who comes later finds the way open. */
 function meetingOf(size: number): () => Promise<void> {
-  let open = () => undefined
+  let open: () => void = () => undefined
   const complete = new Promise<void>((resolve) => {
-    open = () => void resolve()
+    open = resolve
   })
   let present = 0
   return () => {

@@ -291,7 +291,7 @@ describe('a list', () => {
       } while (cursor !== undefined)
       const rows: { id: string }[] = await registry.database.knex('people').select('id').orderBy(['created_at', 'id'])
       const all = rows.map(({ id }) => id)
-      expect(seen).toEqual(order === 'asc' ? all : all.reverse())
+      expect(seen).toEqual(order === 'asc' ? all : all.toReversed())
     }
   })
 

@@ -124,7 +124,7 @@ describe('changing a host', () => {
       await createHost(registry.deps, author(), {
         ...request,
         name: 'changing',
-        ...{ credential: { kind: 'secret', secret: 'edge-ssh-key' } },
+        credential: { kind: 'secret', secret: 'edge-ssh-key' },
       }),
     )
     registry.events()

@@ -34,7 +34,7 @@ describeSecretSource('the sealed box', () => source)
 
 describe('a sealed value', () => {
   const path = 'secrets/sec_victim'
-  const missing = { ok: false, error: { code: 'SECRET_VALUE_MISSING' } }
+  const damaged = { ok: false, error: { code: 'SECRET_VALUE_DAMAGED' } }
 
   async function written(text: string): Promise<string> {
     return valueOf(await source.write(path, new Secret(text)))
@@ -68,10 +68,10 @@ describe('a sealed value', () => {
         const altered = Buffer.from(row[column])
         altered[index] = (altered[index] ?? 0) ^ 1
         await rowOf(version).update({ [column]: altered })
-        expect(await source.read(path, version)).toMatchObject(missing)
+        expect(await source.read(path, version)).toMatchObject(damaged)
       }
       await rowOf(version).update({ [column]: row[column].subarray(0, 12) })
-      expect(await source.read(path, version)).toMatchObject(missing)
+      expect(await source.read(path, version)).toMatchObject(damaged)
       await rowOf(version).update({ [column]: row[column] })
     }
     expect(valueOf(await source.read(path, version)).expose()).toBe('abc')
@@ -92,7 +92,7 @@ describe('a sealed value', () => {
     ]
     for (const forgery of forgeries) {
       await rowOf(one).update(forgery)
-      expect(await source.read(path, one)).toMatchObject(missing)
+      expect(await source.read(path, one)).toMatchObject(damaged)
       await rowOf(one).update(columns(original))
     }
     expect(valueOf(await source.read(path, one)).expose()).toBe('one')
@@ -138,14 +138,14 @@ describe('the key of the sealed box', () => {
     const missing = await load(elsewhere)
     expect(missing).toMatchObject({
       ok: false,
-      error: { message: expect.stringContaining('put it back from the backup') },
+      error: { code: 'CONFIGURATION_INVALID', message: expect.stringContaining('put it back from the backup') },
     })
     await expect(stat(elsewhere)).rejects.toThrow('ENOENT')
     const other = join(directory, 'keys', 'other.key')
     await writeFile(other, `${Buffer.alloc(32, 7).toString('base64')}\n`, { mode: 0o600 })
     expect(await load(other)).toMatchObject({
       ok: false,
-      error: { message: expect.stringContaining('does not fit the database') },
+      error: { code: 'CONFIGURATION_INVALID', message: expect.stringContaining('does not fit the database') },
     })
   })
 
@@ -160,7 +160,7 @@ describe('the key of the sealed box', () => {
     await writeFile(damaged, text, { mode: 0o600 })
     expect(await load(damaged)).toMatchObject({
       ok: false,
-      error: { message: expect.stringContaining('32 bytes in base64') },
+      error: { code: 'CONFIGURATION_INVALID', message: expect.stringContaining('32 bytes in base64') },
     })
   })
 
@@ -168,11 +168,14 @@ describe('the key of the sealed box', () => {
     await chmod(keyFile(), 0o640)
     expect(await load(keyFile())).toMatchObject({
       ok: false,
-      error: { message: expect.stringContaining(`chmod 600 ${keyFile()}`) },
+      error: { code: 'CONFIGURATION_INVALID', message: expect.stringContaining(`chmod 600 ${keyFile()}`) },
     })
     await chmod(keyFile(), 0o600)
     await chmod(join(directory, 'keys'), 0o755)
-    expect(await load(keyFile())).toMatchObject({ ok: false, error: { message: expect.stringContaining('chmod 700') } })
+    expect(await load(keyFile())).toMatchObject({
+      ok: false,
+      error: { code: 'CONFIGURATION_INVALID', message: expect.stringContaining('chmod 700') },
+    })
     await chmod(join(directory, 'keys'), 0o700)
     expect(await load(keyFile())).toMatchObject({ ok: true })
   })

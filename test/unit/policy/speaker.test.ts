@@ -13,13 +13,13 @@ const reason = (code: string, title = code, visibility: Reason['visibility'] = '
 
 test('scope speaks before unknown, unknown before group, group before the rest, and the rest by code', () => {
   const order = ['SCOPE_MISSING', 'RESOURCE_UNKNOWN', 'GROUP_MISMATCH', 'AGENT_SUSPENDED', 'TOKEN_EXPIRED']
-  order.forEach((code, index) => {
+  for (const [index, code] of order.entries()) {
     const reasons = order
       .slice(index)
       .toReversed()
       .map((each) => reason(each))
     expect(spokenReason({ reasons }, 'explain').code).toBe(code)
-  })
+  }
 })
 
 test('a title that begins as a denial is the message; another one follows such a beginning', () => {

@@ -1,21 +1,29 @@
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Fault } from '../../kernel/fault.ts'
-import { err, ok, type Result } from '../../kernel/result.ts'
-import { auditFault } from './audit-fault.ts'
+import { type Fault, fault } from './fault.ts'
+import { err, ok, type Result } from './result.ts'
 
 const OTHERS = 0o077
 
-/** @returns the text of a file that only its owner may touch, undefined when there is none, or what is wrong with it */
+/**
+ * @returns the text of a file that only its owner can get at, undefined when there is none, or CONFIGURATION_INVALID:
+ * what is wrong with the file or its directory, and how to mend it
+ */
 export async function readPrivateFile(path: string): Promise<Result<string | undefined, Fault>> {
   try {
-    const { mode } = await stat(path)
-    if ((mode & OTHERS) !== 0) return err(auditFault(`${path} can be used by others than its owner: chmod 600 ${path}`))
+    for (const [place, remedy] of [
+      [dirname(path), 'chmod 700'],
+      [path, 'chmod 600'],
+    ] as const) {
+      const { mode } = await stat(place)
+      if ((mode & OTHERS) !== 0)
+        return err(fileFault(`${place} can be used by others than its owner: ${remedy} ${place}`))
+    }
     return ok(await readFile(path, 'utf8'))
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return ok(undefined)
-    return err(auditFault(`${path} cannot be read (${codeOf(error)})`, error))
+    return err(fileFault(`${path} cannot be read (${codeOf(error)})`, error))
   }
 }
 
@@ -27,11 +35,11 @@ export async function createPrivateFile(path: string, text: string): Promise<Res
   const temporary = `${path}.${randomBytes(6).toString('hex')}`
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await writeDurably(temporary, text)
+    await writeDurably(temporary, text, 'wx')
     await link(temporary, path)
     await syncDirectory(dirname(path))
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') return err(auditFault(`${path} cannot be created (${codeOf(error)})`, error))
+    if (codeOf(error) !== 'EEXIST') return err(fileFault(`${path} cannot be created (${codeOf(error)})`, error))
   } finally {
     await rm(temporary, { force: true })
   }
@@ -39,7 +47,7 @@ export async function createPrivateFile(path: string, text: string): Promise<Res
 }
 
 /** Writes a file (0600) and waits until it is on disk. */
-export async function writeDurably(path: string, text: string, flags: 'w' | 'a' = 'w'): Promise<void> {
+export async function writeDurably(path: string, text: string, flags: 'w' | 'wx' | 'a' = 'w'): Promise<void> {
   const file = await open(path, flags, 0o600)
   try {
     await file.writeFile(text)
@@ -57,6 +65,10 @@ export async function syncDirectory(path: string): Promise<void> {
   } finally {
     await directory.close()
   }
+}
+
+function fileFault(message: string, cause?: unknown): Fault {
+  return fault('CONFIGURATION_INVALID', { message, cause })
 }
 
 function codeOf(error: unknown): string {

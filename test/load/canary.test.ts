@@ -1,0 +1,228 @@
+import { randomBytes } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createLog } from '../../src/kernel/log.ts'
+import { routes } from '../../src/transport/rest/routes.ts'
+import { clientKinds, connect } from '../support/agent.ts'
+import { given } from '../support/given.ts'
+import { itemsOf } from '../support/items.ts'
+import { operator, type Person } from '../support/person.ts'
+import { rawHttp } from '../support/raw-http.ts'
+import { openSession, rawMcp } from '../support/raw-mcp.ts'
+import { restClient } from '../support/rest-client.ts'
+import { type TestGateway, testGateway } from '../support/test-gateway.ts'
+
+const SECRET = 'certlocker_get_secret'
+const NOTE = 'certlocker_write_audit_event'
+const value = `canary/${randomBytes(12).toString('hex')}+"ä"=`
+const nextValue = `canary/${randomBytes(12).toString('hex')}+"ö"=`
+
+let gateway: TestGateway
+let person: Person
+let database: pg.Client
+/** By what is planted: what must not be found. */
+let canaries: ReadonlyMap<string, readonly string[]>
+/** By sink: everything that was written there. */
+const sinks = new Map<string, string>()
+
+/** A text as it may turn up: as it is, in JSON, in a URL, and encoded. */
+function formsOf(text: string): readonly string[] {
+  return [text, JSON.stringify(text).slice(1, -1), encodeURIComponent(text), ...formsOfBytes(Buffer.from(text))]
+}
+
+function formsOfBytes(bytes: Buffer): readonly string[] {
+  // The last characters of base64 depend on what comes after.
+  const inBase64 = (encoding: 'base64' | 'base64url') => bytes.toString(encoding).replace(/=+$/, '').slice(0, -2)
+  return [bytes.toString('hex'), inBase64('base64'), inBase64('base64url')]
+}
+
+function foundIn(text: string): readonly string[] {
+  return [...canaries].flatMap(([what, forms]) => (forms.some((form) => text.includes(form)) ? [what] : []))
+}
+
+/** Adds to what a sink took in. */
+function took(sink: string, text: string): void {
+  sinks.set(sink, `${sinks.get(sink) ?? ''}${text}\n`)
+}
+
+beforeAll(async () => {
+  const operatorLog = new PassThrough()
+  operatorLog.on('data', (chunk: Buffer) => took('operator log', chunk.toString()))
+  gateway = await testGateway({}, createLog({ level: 'debug', stream: operatorLog, pretty: false }))
+  const tokens = await given(gateway, {
+    agents: [
+      { name: 'reader', groups: ['staging'], scopes: ['secret:read', 'host:read', 'audit:write'] },
+      { name: 'deployer', groups: ['prod', 'staging'], riskLevel: 'low' },
+    ],
+    secrets: [
+      { name: 'login', groups: ['staging'], value },
+      { name: 'prod-login', groups: ['prod'], value },
+    ],
+    hosts: [{ name: 'edge-1', groups: ['staging'] }],
+  })
+  person = await operator(gateway, 'orla@example.com', ['staging'])
+  database = new pg.Client({ connectionString: gateway.databaseUrl })
+  await database.connect()
+  const sealedBoxKey = keyFiles(gateway.dataDir).get('secrets') ?? ''
+  canaries = new Map([
+    ['secret value', [...formsOf(value), ...formsOf(nextValue)]],
+    ['MCP token', Object.values(tokens).flatMap(formsOf)],
+    ['API key', formsOf(person.value)],
+    ['admin key', formsOf(gateway.adminKey)],
+    ['sealed-box key', [sealedBoxKey, ...formsOfBytes(Buffer.from(sealedBoxKey, 'base64'))]],
+  ])
+  await agentsAtWork(tokens['reader'] ?? '', tokens['deployer'] ?? '')
+  await peopleAtWork()
+  await thingsBreak(tokens['reader'] ?? '')
+  await collect()
+})
+afterAll(async () => {
+  await database.end()
+  await gateway.stop()
+})
+
+/** The files of keys under the data directory, by what they belong to. */
+function keyFiles(dataDir: string): ReadonlyMap<string, string> {
+  const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const sealed = files.find(({ name, parentPath }) => /key/.test(name) && !/audit/.test(parentPath))
+  if (sealed === undefined) throw new Error(`no sealed-box key among ${files.map(({ name }) => name).join(', ')}`)
+  return new Map([['secrets', readFileSync(join(sealed.parentPath, sealed.name), 'utf8').trim()]])
+}
+
+async function agentsAtWork(reader: string, deployer: string): Promise<void> {
+  for (const kind of clientKinds) {
+    const agent = await connect(gateway.url, reader, { kind })
+    const read = await agent.calls(SECRET, { name: 'login' })
+    expect(foundIn(JSON.stringify(read.structured))).toEqual(['secret value'])
+    const others = [
+      await agent.calls('certlocker_list_allowed_resources'),
+      await agent.calls('certlocker_list_allowed_resources', { query: value }),
+      await agent.calls('certlocker_list_allowed_hosts'),
+      await agent.calls(NOTE, {
+        action: value,
+        message: `took ${value} and ${encodeURIComponent(value)}`,
+        resource: value,
+      }),
+      await agent.calls(NOTE, { action: 'x', message: Buffer.from(value).toString('base64') }),
+      await agent.calls(SECRET, { name: value }),
+      await agent.calls(SECRET, { name: 'login', version: value }),
+      await agent.calls(SECRET, { name: 'login', [value]: true }),
+      await agent.calls(SECRET, { name: 'login', more: value }),
+      await agent.calls(SECRET, { name: [value] }),
+      await agent.calls(SECRET, { name: 'prod-login' }),
+    ]
+    took('answers to agents', JSON.stringify(others))
+    await agent.close()
+  }
+  const waiting = await connect(gateway.url, deployer)
+  took('answers to agents', JSON.stringify(await waiting.calls(SECRET, { name: 'prod-login' })))
+  const wrong = await rawMcp(gateway.url, { token: `${reader.slice(0, -1)}x`, message: { value } })
+  took('answers to agents', JSON.stringify(wrong))
+  const sessionId = await openSession(gateway.url, reader)
+  for (const message of [
+    `{"jsonrpc":"2.0","method":"${value}"`,
+    { jsonrpc: '2.0', id: 1, method: value, params: { value } },
+  ]) {
+    took('answers to agents', JSON.stringify(await rawMcp(gateway.url, { token: reader, sessionId, message })))
+  }
+}
+
+async function peopleAtWork(): Promise<void> {
+  const { api } = gateway
+  const revealed = await person.api.create('/secrets/login/reveal', {})
+  expect(foundIn(JSON.stringify(revealed))).toEqual(['secret value'])
+  const answers = [
+    await api.create('/secrets/login/versions', { value: nextValue }),
+    await api.create('/secrets/login/restore', { version: 0 }),
+    await api.post('/secrets', { name: 'login', groups: ['staging'], type: 'password', value }),
+    await api.post('/secrets', { name: 'x', groups: ['nowhere'], type: 'password', value }),
+    await api.post('/secrets', { name: 'x', groups: ['staging'], type: 'password', value: [value] }),
+    await api.post('/secrets', { name: 'x', groups: ['staging'], type: 'password', secretValue: value }),
+    await api.patch('/secrets/login', { value }),
+    await person.api.post('/secrets', { name: 'y', groups: ['prod'], type: 'password', value }),
+    await person.api.post('/secrets/prod-login/versions', { value }),
+    await person.api.post('/secrets/prod-login/reveal'),
+    await restClient(gateway.url, `${person.value.slice(0, -1)}x`).get('/agents'),
+    await restClient(gateway.url, `${gateway.adminKey}x`).get('/agents'),
+  ]
+  took('answers to changes', JSON.stringify(answers))
+  const { token, value: bearer } = await api.create('/tokens', {
+    agentId: 'reader',
+    name: 'second',
+    groups: ['staging'],
+    ttlSeconds: 60,
+  })
+  canaries = new Map([...canaries, ['second MCP token', formsOf(String(bearer))]])
+  took('answers to changes', JSON.stringify(await api.post(`/tokens/${(token as { id: string }).id}/revoke`)))
+}
+
+/** Errors are where values leak: drivers quote them. */
+async function thingsBreak(reader: string): Promise<void> {
+  await database.query('ALTER TABLE sealed_values RENAME COLUMN sealed TO not_sealed')
+  took('answers to changes', JSON.stringify(await gateway.api.post('/secrets/login/versions', { value: nextValue })))
+  await database.query('ALTER TABLE sealed_values RENAME COLUMN not_sealed TO sealed')
+  await database.query('ALTER TABLE secret_versions RENAME COLUMN store_path TO no_path')
+  took('answers to changes', JSON.stringify(await gateway.api.post('/secrets/login/versions', { value: nextValue })))
+  const agent = await connect(gateway.url, reader)
+  await agent
+    .calls(SECRET, { name: 'login', version: 1 })
+    .catch((error: unknown) => took('answers to agents', String(error)))
+  await database.query('ALTER TABLE secret_versions RENAME COLUMN no_path TO store_path')
+}
+
+async function collect(): Promise<void> {
+  const { api } = gateway
+  const firstId = async (list: string) => String(itemsOf((await api.get(`/${list}`)).body)[0]?.['id'])
+  for (const { method, path } of routes.filter((route) => route.method === 'GET' && route.path !== '/audit/export')) {
+    const [, noun = ''] = path.split('/')
+    const id = path.endsWith('/:seq') ? '1' : path.includes('/:') ? await firstId(noun) : ''
+    const answer = await api.get(
+      `${path.replace(/:\w+/, id)}${method === 'GET' && path === '/audit' ? '?limit=200' : ''}`,
+    )
+    expect(answer.status, path).toBe(200)
+    took('REST answers', JSON.stringify(answer.body))
+  }
+  took('export', String((await api.get('/audit/export')).body['text']))
+  took(
+    'metrics',
+    (await rawHttp(gateway.url, { path: '/metrics', headers: { authorization: `Bearer ${gateway.adminKey}` } })).text,
+  )
+  took('audit lines', gateway.auditLines.join('\n'))
+  const { rows } = await database.query<{ name: string }>(
+    "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'",
+  )
+  for (const { name } of rows) {
+    const content = await database.query(`SELECT t::text AS row FROM "${name}" t`)
+    took('database', `${name} ${content.rows.map(({ row }) => row).join('\n')}`)
+  }
+}
+
+describe('a credential', () => {
+  test.each([
+    'operator log',
+    'audit lines',
+    'answers to agents',
+    'answers to changes',
+    'REST answers',
+    'export',
+    'metrics',
+    'database',
+  ])('is found nowhere in: %s', (sink) => {
+    const text = sinks.get(sink) ?? ''
+    expect(text.length).toBeGreaterThan(20)
+    expect(foundIn(text)).toEqual([])
+  })
+
+  test('would be found: the log names the secret that every sink knows of, and the search sees what is planted', () => {
+    for (const sink of ['audit lines', 'REST answers', 'export', 'database']) expect(sinks.get(sink)).toContain('login')
+    for (const [what, forms] of canaries) {
+      expect(forms.every((form) => form.length >= 8)).toBe(true)
+      for (const form of forms) expect(foundIn(`x${form}x`)).toContain(what)
+    }
+    expect(sinks.get('database')).toMatch(/sealed_values \(/)
+    expect(sinks.get('operator log')).toMatch(/"level":"(?:error|warn)"/)
+  })
+})
