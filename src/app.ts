@@ -90,20 +90,18 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   const activity = new SessionActivity({ sessions: stores.sessions, tokens: stores.tokens, clock: authority })
   undo.push(() => activity.flush())
   const http = createTransport({
-    ...{
-      config,
-      version,
-      log,
-      stores,
-      inTransaction,
-      authority,
-      auditLog,
-      audit,
-      history,
-      activity,
-      policy,
-      ...sealed,
-    },
+    config,
+    version,
+    log,
+    stores,
+    inTransaction,
+    authority,
+    auditLog,
+    audit,
+    history,
+    activity,
+    policy,
+    ...sealed,
     faultOf: (error) => (error instanceof FaultError ? error.fault : databaseFault(error)),
     adminKeyHash: admin.hash,
     metrics: createMetrics({
@@ -113,9 +111,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     }),
     pingDatabase: () => knex.raw('SELECT 1'),
   })
-  const { idleSeconds } = config.sessions
-  const { inputDays } = config.policy
-  const { checkpointer } = audit
+  const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
   const jobs = gatewayJobs({ knex, inTransaction, clock: authority, checkpointer, activity, idleSeconds, inputDays })
   const schedule = startSchedule(jobs, log)
   undo.push(() => schedule.stop())

@@ -5,16 +5,20 @@ import { childEnvironment } from '../../src/config/cli-environment.ts'
 
 const DEMO_MS_MAX = 90_000
 
-test('the demo shows allow, deny and require-approval, proves the log, stops everything and ends with 0', async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, ['src/launch.js', 'demo'], {
-    env: childEnvironment(),
-    timeout: DEMO_MS_MAX,
-  })
-  expect(stdout).toMatch(/1\. claude-code-e2e [^]*answer {3}ok: version 0, \d+ characters/u)
-  expect(stdout).toMatch(/audit {4}AI_AGENT_POLICY_ALLOWED agent=claude-code-e2e resource=staging-login-password /u)
-  expect(stdout).toContain('answer   denied: Access denied. Token is scoped to groups [edge], secret is in [prod]')
-  expect(stdout).toMatch(/audit {4}AI_AGENT_POLICY_DENIED agent=cursor-ops resource=prod-db-password /u)
-  expect(stdout).toMatch(/answer {3}approval_required: [^\n]* Approval apr_/u)
-  expect(stdout).toMatch(/✔ The audit log verifies: \d+ events/u)
-  expect(stdout).toContain('What next')
-}, DEMO_MS_MAX)
+test(
+  'the demo shows allow, deny and require-approval, proves the log, stops everything and ends with 0',
+  async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['src/launch.js', 'demo'], {
+      env: childEnvironment(),
+      timeout: DEMO_MS_MAX,
+    })
+    expect(stdout).toMatch(/1\. claude-code-e2e [^]*answer {3}ok: version 0, \d+ characters/u)
+    expect(stdout).toMatch(/audit {4}AI_AGENT_POLICY_ALLOWED agent=claude-code-e2e resource=staging-login-password /u)
+    expect(stdout).toContain('answer   denied: Access denied. Token is scoped to groups [edge], secret is in [prod]')
+    expect(stdout).toMatch(/audit {4}AI_AGENT_POLICY_DENIED agent=cursor-ops resource=prod-db-password /u)
+    expect(stdout).toMatch(/answer {3}approval_required: [^\n]* Approval apr_/u)
+    expect(stdout).toMatch(/✔ The audit log verifies: \d+ events/u)
+    expect(stdout).toContain('What next')
+  },
+  DEMO_MS_MAX,
+)

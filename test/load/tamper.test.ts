@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifyExport } from '../../src/domain/audit/verifier.js'
+import { canonicalJson } from '../../src/kernel/canonical-json.ts'
 import { connect } from '../support/agent.ts'
 import { given } from '../support/given.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
@@ -209,6 +210,21 @@ describe('an exported log', () => {
         expect(await verdict(lines.with(index, changed)), `line ${index + 1}, character ${at}`).toMatchObject({
           ok: false,
         })
+      }
+    }
+  })
+
+  test('fails with a member added to a line or taken away', async () => {
+    for (const [index, line] of lines.entries()) {
+      if (index === 0) continue
+      const members: { readonly [name: string]: unknown } = JSON.parse(line)
+      const mutants = [
+        { ...members, zzz: 1 },
+        ...Object.keys(members).map((name) => ({ ...members, [name]: undefined })),
+      ]
+      for (const mutant of mutants) {
+        const mutated = canonicalJson(JSON.parse(JSON.stringify(mutant)))
+        expect(await verdict(lines.with(index, mutated)), mutated).toMatchObject({ ok: false })
       }
     }
   })

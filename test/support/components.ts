@@ -19,21 +19,11 @@ export const COMPONENTS_FILE = 'TEST_COMPONENTS_FILE'
 
 /** Says that this test really ran against that component. Call it after the component answered, not before. */
 export function exercised(component: Component): void {
-  note({ component, missing: '' })
-}
-
-/** Says that a test had to be skipped because that component is not here, and what would bring it. */
-export function missing(component: Component, remedy: string): void {
-  note({ component, missing: remedy })
+  const file = process.env[COMPONENTS_FILE]
+  const note: ComponentNote = { component }
+  if (file !== undefined) appendFileSync(file, `${JSON.stringify(note)}\n`)
 }
 
 export interface ComponentNote {
   readonly component: Component
-  /** Empty when the component was exercised. */
-  readonly missing: string
-}
-
-function note(line: ComponentNote): void {
-  const file = process.env[COMPONENTS_FILE]
-  if (file !== undefined) appendFileSync(file, `${JSON.stringify(line)}\n`)
 }

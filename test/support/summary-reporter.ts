@@ -36,12 +36,10 @@ export function componentReport(notes: readonly ComponentNote[]): { lines: strin
   const lines = ['Real components:']
   let untouched = 0
   for (const [name, { title, required }] of Object.entries(components)) {
-    const own = notes.filter((note) => note.component === name)
-    const ran = own.some((note) => note.missing === '')
-    const remedy = own.find((note) => note.missing !== '')?.missing
+    const ran = notes.some((note) => note.component === name)
     if (!ran && required) untouched += 1
     const state = ran ? 'exercised' : required ? 'MISSING (required)' : 'missing'
-    lines.push(`  ${state.padEnd(18)}  ${title}${ran || remedy === undefined ? '' : `: ${remedy}`}`)
+    lines.push(`  ${state.padEnd(18)}  ${title}`)
   }
   return { lines, untouched }
 }
