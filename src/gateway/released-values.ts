@@ -1,4 +1,5 @@
 import type { Json } from '../kernel/canonical-json.ts'
+import { withoutBearers } from '../kernel/redact.ts'
 import type { Tool } from './tool.ts'
 
 const VALUES_PER_SESSION_MAX = 32
@@ -28,15 +29,15 @@ export class ReleasedValues {
 
   /**
    * The arguments with every known form of a released value blanked in the members the tool marks as agent text, and
-   * without members that are such a value by name or as a whole.
+   * without members that are such a value by name or as a whole. Our own bearers are blanked wherever they stand.
    */
   redact(sessionId: string, tool: Pick<Tool, 'agentTextMembers'>, raw: unknown): unknown {
-    const values = this.#sessions.get(sessionId)
-    if (values === undefined || typeof raw !== 'object' || raw === null || Array.isArray(raw)) return raw
+    if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return raw
+    const values = this.#sessions.get(sessionId) ?? []
     const members: [string, unknown][] = Object.entries(raw)
     return Object.fromEntries(
       members.map(([name, member]) => [
-        values.includes(name) ? REDACTED : name,
+        blank(name, values, false),
         typeof member === 'string' ? blank(member, values, tool.agentTextMembers.includes(name)) : member,
       ]),
     )
@@ -45,8 +46,8 @@ export class ReleasedValues {
 
 /** In what is no free text, a value counts only as the whole: within a name it may be an ordinary word. */
 function blank(text: string, values: readonly string[], isAgentText: boolean): string {
-  if (isAgentText) return blankValues(text, values)
-  return values.includes(text) ? REDACTED : text
+  if (isAgentText) return withoutBearers(blankValues(text, values))
+  return values.includes(text) ? REDACTED : withoutBearers(text)
 }
 
 function blankValues(text: string, values: readonly string[]): string {

@@ -17,8 +17,10 @@ const REDACTED = '[redacted]'
 const DENIED_NAME =
   /^(value|authorization|proxyauthorization|cookie|setcookie|bearer|ticket|adminkey|credentials?|keymaterial)$|(password|passwd|passphrase|secret|token|apikey|privatekey)$/
 
+const OWN_BEARER = [/\b(clk_(?:mcp|api|ssh)_)[0-9A-Za-z]{8,}/gu, `$1${REDACTED}`] as const
+
 const CREDENTIALS: readonly (readonly [pattern: RegExp, shown: string])[] = [
-  [/\b(clk_(?:mcp|api|ssh)_)[0-9A-Za-z]{8,}/gu, `$1${REDACTED}`],
+  OWN_BEARER,
   [/-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----|$)/gu, REDACTED],
   [/(?<![\w-])eyJ[\w-]{5,}(?:\.[\w-]*){2,4}/gu, REDACTED],
   [/\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#:@]*:[^\s/?#]+@/giu, `$1${REDACTED}@`],
@@ -33,6 +35,11 @@ const CREDENTIALS: readonly (readonly [pattern: RegExp, shown: string])[] = [
  */
 export function redacted(value: unknown): unknown {
   return shown(value, [])
+}
+
+/** A text without our own bearers. */
+export function withoutBearers(text: string): string {
+  return text.replace(...OWN_BEARER)
 }
 
 /** A text without what looks like a credential, cut to the bound. */

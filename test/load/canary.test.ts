@@ -98,6 +98,10 @@ async function agentsAtWork(reader: string, deployer: string): Promise<void> {
     const read = await agent.calls(SECRET, { name: 'login' })
     expect(foundIn(JSON.stringify(read.structured))).toEqual(['secret value'])
     const others = [
+      await agent.calls(SECRET, { name: reader }),
+      await agent.calls(SECRET, { name: 'login', [reader]: true }),
+      await agent.calls('certlocker_list_allowed_hosts', { query: `my ${person.value}` }),
+      await agent.calls(NOTE, { action: 'paste', message: `my token is ${reader}, the key ${person.value}` }),
       await agent.calls('certlocker_list_allowed_resources'),
       await agent.calls('certlocker_list_allowed_resources', { query: value }),
       await agent.calls('certlocker_list_allowed_hosts'),

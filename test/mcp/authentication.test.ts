@@ -216,6 +216,8 @@ describe('the endpoint', () => {
     ['no version', '{"id":1,"method":"tools/list"}'],
     ['a method that is no text', '{"jsonrpc":"2.0","id":1,"method":7}'],
     ['an id that is an object', '{"jsonrpc":"2.0","id":{},"method":"tools/list"}'],
+    ['an initialize without parameters', '{"jsonrpc":"2.0","id":1,"method":"initialize"}'],
+    ['an initialize of nobody', '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"clientInfo":7}}'],
     ['100 000 nested lists', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
   ])('answers %s as the fault of the client', async (_, message) => {
     const sessionId = await openSession(gateway.url, tokenOf('steady'))

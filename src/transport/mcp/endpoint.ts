@@ -1,3 +1,4 @@
+import { isInitializeRequest } from '@modelcontextprotocol/server'
 import type Koa from 'koa'
 import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
 import { endSession } from '../../domain/sessions/end-session.ts'
@@ -19,6 +20,7 @@ const resourceMetadataPath = `${metadataRoot}${mcpPath}`
 
 /** JSON-RPC 2.0 section 5.1. */
 const PARSE_ERROR = { code: -32700, message: 'Parse error' } as const
+const INVALID_PARAMS = { code: -32602, message: 'Invalid params' } as const
 const INVALID_REQUEST = { code: -32600, message: 'Invalid Request' } as const
 
 /** Beyond what the guard refuses as an argument, and far from where recursion over a message would end in an exception. */
@@ -79,6 +81,8 @@ async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context,
   if (Array.isArray(body.value) && body.value.length > 1 && !isWithinLimit(body.value.length - 1)) return
 
   const message = messageFacts(body.value, ctx.get('mcp-protocol-version') || undefined)
+  // The SDK would put its validator's exception on the wire, and by then a session would be open.
+  if (message.kind === 'initialize' && !isInitializeRequest(body.value)) return rpcError(ctx, INVALID_PARAMS)
   const sessionId = ctx.get('mcp-session-id') || undefined
   const launchedBy = ctx.get('x-certlocker-launched-by') || undefined
   const session = await sessionOf(deps, { caller: caller.value, message, request, sessionId, launchedBy })
@@ -144,7 +148,7 @@ function refuse(
   ctx.body = { error: { code, message, requestId: request.id } }
 }
 
-function rpcError(ctx: Koa.Context, error: typeof PARSE_ERROR | typeof INVALID_REQUEST): void {
+function rpcError(ctx: Koa.Context, error: { readonly code: number; readonly message: string }): void {
   ctx.status = 400
   ctx.body = { jsonrpc: '2.0', id: null, error }
 }

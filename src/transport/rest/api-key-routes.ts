@@ -77,6 +77,7 @@ export const apiKeyRoutes: readonly Route[] = [
     method: 'POST',
     path: '/api-keys/:id/revoke',
     action: 'api_key.revoke',
+    breakGlass: true,
     summary: 'End a REST key for good',
     body: bodyShape<OptionalReason>(optionalReasonSchema),
     response: apiKeySchema,
