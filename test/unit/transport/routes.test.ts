@@ -7,6 +7,7 @@ const titled = routes.map((route) => ({ title: `${route.method} ${route.path}`, 
 const breakGlassChanges = [
   'POST /agents/:id/suspend',
   'POST /agents/:id/revoke',
+  'POST /api-keys/:id/revoke',
   'POST /tokens/:id/revoke',
   'POST /sessions/:id/end',
 ]
