@@ -94,8 +94,11 @@ async function walk(deps: GuardDeps, step: Step, raw: unknown): Promise<Outcome>
   timer.decided(decided.decision)
 
   const common = callEvent(caller, tool.name, resource)
-  if (decided.decision.effect === 'require_approval')
-    return requireApproval(deps, step, { input, decided, common, resource })
+  if (decided.decision.effect === 'require_approval') {
+    const outcome = await requireApproval(deps, step, { input, decided, common, resource })
+    await deps.suspendByPolicy(caller, decided.decision)
+    return outcome
+  }
   const spoken = decided.decision.effect === 'deny' ? spokenReason(decided.decision, deps.denials) : undefined
   await deps.auditLog.append([
     decisionEntry(common, agentDecisionType(decided.decision.effect), input, decided, speakerCode(decided)),

@@ -8,7 +8,8 @@ export interface StandingDeps {
 }
 
 /**
- * Whether a caller's right to call still stands. Each append to the audit log brings the present authority epoch back,
+ * Whether a caller's right to call still stands, with all the rights that the policy was told of. Each append to the audit
+ * log brings the present authority epoch back,
  * so right after one this notices every revocation that was committed before it, on whichever replica.
  */
 export async function stillStands({ authority, standingOf }: StandingDeps, caller: AgentCaller): Promise<boolean> {
@@ -16,7 +17,17 @@ export async function stillStands({ authority, standingOf }: StandingDeps, calle
   if (standing.token.expiresAt.getTime() <= authority.now()) return false
   if (authority.epoch() === epoch) return true
   const present = await standingOf(standing.token.id)
-  return present !== undefined && refusalOf(present, authority.now()) === undefined
+  return present !== undefined && refusalOf(present, authority.now()) === undefined && covers(present, standing)
+}
+
+/** Whether what the policy was told still holds: no scope or group is gone, and it is about the same owner and risk. */
+function covers(present: TokenStanding, told: TokenStanding): boolean {
+  return (
+    told.effectiveScopes.every((scope) => present.effectiveScopes.includes(scope)) &&
+    told.effectiveGroups.every((group) => present.effectiveGroups.includes(group)) &&
+    present.agent.ownerId === told.agent.ownerId &&
+    present.agent.riskLevel === told.agent.riskLevel
+  )
 }
 
 export type StandingRefusal = 'TOKEN_REVOKED' | 'TOKEN_EXPIRED' | 'AGENT_SUSPENDED' | 'AGENT_REVOKED' | 'OWNER_DISABLED'

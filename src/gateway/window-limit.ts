@@ -1,4 +1,5 @@
-const KEYS_MAX = 10_000
+/** Windows that are kept at once. */
+export const keysMax = 10_000
 
 export interface LimitAnswer {
   readonly allowed: boolean
@@ -29,15 +30,19 @@ export class WindowLimit {
   #window(key: string, nowMs: number): { startMs: number; used: number } {
     const present = this.#windows.get(key)
     if (present !== undefined && nowMs < present.startMs + this.#windowMs && nowMs >= present.startMs) return present
-    if (this.#windows.size >= KEYS_MAX) this.#dropEnded(nowMs)
+    // Behind all the others: the windows stay in the order in which they began.
+    this.#windows.delete(key)
+    if (this.#windows.size >= keysMax) this.#makeRoom(nowMs)
     const fresh = { startMs: nowMs, used: 0 }
     this.#windows.set(key, fresh)
     return fresh
   }
 
-  #dropEnded(nowMs: number): void {
+  /** Drops the windows that have ended, or else the one that began first. */
+  #makeRoom(nowMs: number): void {
     for (const [key, { startMs }] of this.#windows) {
-      if (nowMs >= startMs + this.#windowMs) this.#windows.delete(key)
+      if (nowMs < startMs + this.#windowMs && this.#windows.size < keysMax) return
+      this.#windows.delete(key)
     }
   }
 }

@@ -1,6 +1,7 @@
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { AgentStatus, RiskLevel, Scope } from '../../kernel/vocabulary.ts'
+import type { Author } from '../audit/author.ts'
 import type { AgentFacts, AuditEvent } from '../audit/event.ts'
 import type { UpdateAgent } from './agent.schema.ts'
 
@@ -44,6 +45,21 @@ export function withChanges(agent: Agent, changes: Pick<UpdateAgent, 'descriptio
     riskLevel: changes.riskLevel ?? agent.riskLevel,
     scopes: changes.scopes ?? agent.scopes,
   }
+}
+
+/**
+ * Refuses rights to the owner's private secrets to anyone but the owner and admins, who have every group: whoever makes
+ * such an agent or holds its token reads them.
+ * @param scopes what the agent or its token would newly have
+ * @returns SCOPE_NOT_PERMITTED, or undefined
+ */
+export function beyondOwn(
+  scopes: readonly Scope[],
+  { ownerId, owner }: Pick<Agent, 'ownerId' | 'owner'>,
+  by: Pick<Author, 'actor' | 'groups'>,
+): Fault | undefined {
+  if (!scopes.includes('private_secret:read') || by.groups === 'every' || by.actor.id === ownerId) return undefined
+  return fault('SCOPE_NOT_PERMITTED', { message: `Scope private_secret:read is for ${owner} alone to give` })
 }
 
 /** The agent as every event about it names it. */

@@ -4,7 +4,7 @@ import { newId } from '../../kernel/ids.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { Author } from '../audit/author.ts'
 import type { InTransaction } from '../work.ts'
-import type { Agent } from './agent.ts'
+import { type Agent, beyondOwn } from './agent.ts'
 import type { CreateAgent } from './agent.schema.ts'
 import { agentChangedEntry } from './agent-events.ts'
 import { fitOwner, fitReach } from './agent-limits.ts'
@@ -12,7 +12,8 @@ import { fitOwner, fitReach } from './agent-limits.ts'
 /**
  * Registers an agent. It can do nothing yet: it needs a token.
  * @returns the active agent; REFERENCE_UNKNOWN when the owner or a group does not exist, STATE_CONFLICT when the owner is
- * disabled, GROUP_NOT_PERMITTED when a group lies outside the owner's or the creator's, NAME_TAKEN
+ * disabled, GROUP_NOT_PERMITTED when a group lies outside the owner's or the creator's, SCOPE_NOT_PERMITTED when it could
+ * read private secrets of another owner than the creator, NAME_TAKEN
  */
 export async function createAgent(
   deps: { readonly inTransaction: InTransaction; readonly clock: Clock },
@@ -39,6 +40,8 @@ export async function createAgent(
       createdAt: new Date(deps.clock.now()),
       createdBy: by.actor.id,
     }
+    const beyond = beyondOwn(agent.scopes, agent, by)
+    if (beyond !== undefined) return err(beyond)
     if (!(await work.agents.insert(agent)))
       return err(fault('NAME_TAKEN', { message: `The name ${agent.name} is taken` }))
     work.record(agentChangedEntry(by, 'AGENT_CREATED', null, agent))

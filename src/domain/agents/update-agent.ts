@@ -2,7 +2,7 @@ import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { Author } from '../audit/author.ts'
 import type { InTransaction, Work } from '../work.ts'
-import { type Agent, withChanges } from './agent.ts'
+import { type Agent, beyondOwn, withChanges } from './agent.ts'
 import type { UpdateAgent } from './agent.schema.ts'
 import { agentChangedEntry } from './agent-events.ts'
 import { fitOwner, fitReach } from './agent-limits.ts'
@@ -48,7 +48,11 @@ async function changed(
   if (!groups.ok) return groups
   const misfit = fitReach(groups.value, fit.value, by)
   if (misfit !== undefined) return err(misfit)
-  return ok({ ...withChanges(before, changes), ownerId: fit.value.id, owner: fit.value.email, groups: groups.value })
+  const after = { ...withChanges(before, changes), ownerId: fit.value.id, owner: fit.value.email, groups: groups.value }
+  const isSameOwner = after.ownerId === before.ownerId
+  const given = isSameOwner ? after.scopes.filter((scope) => !before.scopes.includes(scope)) : after.scopes
+  const beyond = beyondOwn(given, after, by)
+  return beyond === undefined ? ok(after) : err(beyond)
 }
 
 function bearsOnRights({ owner, riskLevel, scopes, groups }: UpdateAgent): boolean {

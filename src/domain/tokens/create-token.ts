@@ -6,7 +6,7 @@ import { newId } from '../../kernel/ids.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { Secret } from '../../kernel/secret.ts'
 import type { Scope } from '../../kernel/vocabulary.ts'
-import type { Agent } from '../agents/agent.ts'
+import { type Agent, beyondOwn } from '../agents/agent.ts'
 import type { Author } from '../audit/author.ts'
 import { beyondReach } from '../groups/group-reach.ts'
 import { bearerTtlSecondsMax } from '../resource.schema.ts'
@@ -52,7 +52,9 @@ export async function createToken(
     const groups = await work.groups.resolve(request.groups)
     if (!groups.ok) return groups
     const misfit =
-      beyondAgent(agent, groups.value, request.scopes ?? []) ?? beyondReach(groups.value, by.groups, by.actor.name)
+      beyondAgent(agent, groups.value, request.scopes ?? []) ??
+      beyondReach(groups.value, by.groups, by.actor.name) ??
+      beyondOwn(request.scopes ?? agent.scopes, agent, by)
     if (misfit !== undefined) return err(misfit)
     const { value, hash, prefix } = mintBearer('clk_mcp')
     const token: Token = {

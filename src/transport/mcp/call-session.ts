@@ -53,7 +53,8 @@ export async function activeSession(
   caller: Authenticated,
   id: string,
 ): Promise<Result<Session, Fault>> {
-  const session = await deps.sessionCache.get(id, () => deps.sessions.findActive(id))
+  // Apart from the keys of stateless clients, which anybody could send as an id.
+  const session = await deps.sessionCache.get(`id ${id}`, () => deps.sessions.findActive(id))
   if (session === undefined || session.tokenId !== caller.standing.token.id)
     return err(fault('NOT_FOUND', { message: 'No such session; send initialize' }))
   return ok(session)

@@ -34,7 +34,7 @@ export const agentRoutes: readonly Route[] = [
     status: 201,
     body: bodyShape<CreateAgent>(createAgentSchema),
     response: agentSchema,
-    errors: ['NAME_TAKEN', 'REFERENCE_UNKNOWN', 'GROUP_NOT_PERMITTED', 'STATE_CONFLICT'],
+    errors: ['NAME_TAKEN', 'REFERENCE_UNKNOWN', 'GROUP_NOT_PERMITTED', 'SCOPE_NOT_PERMITTED', 'STATE_CONFLICT'],
     find: async ({ stores }, { body }) => {
       const owner = (await stores.people.find(body.owner))?.id ?? ''
       return ok({
@@ -79,7 +79,7 @@ export const agentRoutes: readonly Route[] = [
     summary: 'Change an agent; what it may do changes at once, everywhere',
     body: bodyShape<UpdateAgent>(updateAgentSchema),
     response: agentSchema,
-    errors: ['REFERENCE_UNKNOWN', 'GROUP_NOT_PERMITTED', 'STATE_CONFLICT', 'AGENT_REVOKED'],
+    errors: ['REFERENCE_UNKNOWN', 'GROUP_NOT_PERMITTED', 'SCOPE_NOT_PERMITTED', 'STATE_CONFLICT', 'AGENT_REVOKED'],
     find: (deps, { id, body }) => findAgent(deps, id, body.groups),
     handle: async (deps, by, { body }, agent) => mapOk(await updateAgent(deps, by, agent.id, body), agentView),
   }),
