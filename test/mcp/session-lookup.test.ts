@@ -29,3 +29,11 @@ test('whatever one agent sends as its session id, another one finds its own sess
   expect((await victim.calls('certlocker_get_secret', { name: 'login' })).structured).toMatchObject({ status: 'ok' })
   await victim.close()
 })
+
+test('asking for the end of sessions counts as calling: guesses are bounded', async () => {
+  gateway = await gateway.restart({ CERTLOCKER_LIMITS__CALLS_PER_MINUTE: '2' })
+  const guess = { method: 'DELETE', token: tokens['attacker'], sessionId: 'ses_guess' } as const
+  const statuses: number[] = []
+  for (let round = 0; round < 3; round++) statuses.push((await rawMcp(gateway.url, guess)).status)
+  expect(statuses).toEqual([404, 404, 429])
+})

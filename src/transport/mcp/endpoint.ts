@@ -4,7 +4,7 @@ import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
 import { endSession } from '../../domain/sessions/end-session.ts'
 import type { CallMeter } from '../../gateway/call-meter.ts'
 import type { AgentCaller, RequestFacts } from '../../gateway/caller.ts'
-import { WindowLimit } from '../../gateway/window-limit.ts'
+import { type LimitAnswer, WindowLimit } from '../../gateway/window-limit.ts'
 import { isDeeperThan } from '../../kernel/bounded-text.ts'
 import { type Fault, FaultError, fault } from '../../kernel/fault.ts'
 import { faults } from '../../kernel/faults.ts'
@@ -43,7 +43,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   return async (ctx, request) => {
     if (ctx.path !== mcpPath) return metadata(deps, ctx, request)
     if (ctx.method === 'POST') return post(deps, limit, ctx, request)
-    if (ctx.method === 'DELETE') return remove(deps, ctx, request)
+    if (ctx.method === 'DELETE') return remove(deps, limit, ctx, request)
     ctx.set('Allow', 'POST, DELETE')
     refuse(ctx, request, fault('METHOD_NOT_ALLOWED'))
   }
@@ -66,10 +66,7 @@ async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context,
   const { standing, epoch } = caller.value
   const isWithinLimit = (calls: number): boolean => {
     const allowance = limit.take(standing.token.id, deps.authority.now(), calls)
-    if (!allowance.allowed) {
-      ctx.set('Retry-After', String(allowance.retryAfterSeconds))
-      refuse(ctx, request, fault('RATE_LIMITED'))
-    }
+    if (!allowance.allowed) refuseForNow(ctx, request, allowance)
     return allowance.allowed
   }
   if (!isWithinLimit(1)) return
@@ -106,9 +103,16 @@ async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context,
   await deps.handle(agentCaller, ctx.req, ctx.res, body.value)
 }
 
-async function remove(deps: McpEndpointDeps, ctx: Koa.Context, request: RequestFacts): Promise<void> {
+async function remove(
+  deps: McpEndpointDeps,
+  limit: WindowLimit,
+  ctx: Koa.Context,
+  request: RequestFacts,
+): Promise<void> {
   const caller = await authenticate(deps, ctx.get('authorization') || undefined, request)
   if (!caller.ok) return refuse(ctx, request, caller.error, deps)
+  const allowance = limit.take(caller.value.standing.token.id, deps.authority.now())
+  if (!allowance.allowed) return refuseForNow(ctx, request, allowance)
   const session = await activeSession(deps, caller.value, ctx.get('mcp-session-id'))
   if (!session.ok) return refuse(ctx, request, session.error)
   const { agent } = caller.value.standing
@@ -129,6 +133,11 @@ async function remove(deps: McpEndpointDeps, ctx: Koa.Context, request: RequestF
   if (!ended.ok) throw new FaultError(ended.error)
   ctx.status = 200
   ctx.body = {}
+}
+
+function refuseForNow(ctx: Koa.Context, request: RequestFacts, { retryAfterSeconds }: LimitAnswer): void {
+  ctx.set('Retry-After', String(retryAfterSeconds))
+  refuse(ctx, request, fault('RATE_LIMITED'))
 }
 
 function refuse(
