@@ -15,7 +15,7 @@ import { openAudit } from './domain/audit/open-audit.ts'
 import { PostgresAuditLog } from './domain/audit/postgres-audit-log.ts'
 import { CallHistory } from './domain/history/call-history.ts'
 import { HistoryStore } from './domain/history/history-store.ts'
-import { bootstrapKey } from './domain/people/bootstrap-key.ts'
+import { bootstrapKeyHash } from './domain/people/bootstrap-key.ts'
 import { AuthorityStore } from './domain/revocation/authority-store.ts'
 import { AuthorityWatch } from './domain/revocation/authority-watch.ts'
 import { SessionActivity } from './domain/sessions/session-activity.ts'
@@ -35,13 +35,13 @@ export interface AppIo {
   readonly log: Log
   /** Takes audit lines, one event each, without a newline at the end. */
   readonly auditLine: (lines: string) => void
+  /** Takes the admin key that this very start generated: shown once, then only its hash is left. */
+  readonly adminKey: (key: Secret<string>) => void
   readonly version: string
 }
 
 export interface Gateway {
   readonly url: string
-  /** The admin key that this very start generated: shown once, then only its hash is left. */
-  readonly generatedAdminKey: Secret<string> | undefined
   /** Finishes running calls within the grace, flushes the audit log, and closes everything. */
   stop(): Promise<void>
 }
@@ -79,7 +79,11 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   const record = await openRecord(config, io, store, undo)
   const sealed = await openSecrets(config, store)
   const policy = await openPolicy(config.policy.source ?? shippedBundle, record.auditLog)
-  const admin = await bootstrapKey(knex, config.bootstrap.adminKey, new Date(authority.now()))
+  const adminKeyHash = await bootstrapKeyHash(knex, {
+    configured: config.bootstrap.adminKey,
+    now: new Date(authority.now()),
+    show: io.adminKey,
+  })
 
   authority.start()
   undo.push(async () => authority.stop())
@@ -103,7 +107,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     policy,
     ...sealed,
     faultOf: (error) => (error instanceof FaultError ? error.fault : databaseFault(error)),
-    adminKeyHash: admin.hash,
+    adminKeyHash,
     metrics: createMetrics({
       auditQueueLength: () => auditLog.queueLength,
       poolConnections: store.connections,
@@ -117,7 +121,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   undo.push(() => schedule.stop())
   const { url } = await http.listen()
   undo.push(() => http.stop(STOP_GRACE_MS))
-  return { url, generatedAdminKey: admin.generated }
+  return { url }
 }
 
 /** The database, migrated, with the clock and the authority epoch that come from it. */

@@ -22,9 +22,12 @@ export async function serve(sources: ConfigSources, print: (line: string) => voi
   const log = standardLog('info')
   const stopping = signalled()
   try {
-    const gateway = await startGateway(config, { log, auditLine: print, version: await packageVersion() })
-    if (gateway.generatedAdminKey !== undefined)
-      print(`Admin key, shown this once: ${gateway.generatedAdminKey.expose()}`)
+    const gateway = await startGateway(config, {
+      log,
+      auditLine: print,
+      adminKey: (key) => print(`Admin key, shown this once: ${key.expose()}`),
+      version: await packageVersion(),
+    })
     print(`CertLocker MCP is ready at ${gateway.url}`)
     log.info('stopping', { signal: await stopping })
     const forced = setTimeout(() => process.exit(exitCodes.failed), STOP_MS_MAX).unref()

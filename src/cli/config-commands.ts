@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import { settingsEnvironment } from '../config/cli-environment.ts'
+import { configSchema } from '../config/config.schema.ts'
+import type { ConfigProblem } from '../config/config-problem.ts'
 import { configTable, describeConfig } from '../config/describe-config.ts'
-import { type LoadedConfig, loadConfig } from '../config/load-config.ts'
+import { type ConfigSources, type LoadedConfig, loadConfig } from '../config/load-config.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import type { CliIo } from './io.ts'
 import { table } from './table.ts'
@@ -18,9 +20,12 @@ export function registerConfigCommands(program: Command, io: CliIo): void {
     .command('check')
     .description('Say everything that is wrong with the settings')
     .option('--config <file>', 'configuration file (YAML or JSON)')
+    .option('--json', 'print the answer as JSON')
     .action(async (flags: ConfigFlags) => {
-      await load(flags)
-      io.stdout.write('The configuration is valid\n')
+      const problems = await problemsOf(flags)
+      if (flags.json) io.stdout.write(`${JSON.stringify({ ok: problems.length === 0, problems }, null, 2)}\n`)
+      if (problems.length > 0) throw refusal(problems)
+      if (!flags.json) io.stdout.write('The configuration is valid\n')
     })
   config
     .command('print')
@@ -35,15 +40,29 @@ export function registerConfigCommands(program: Command, io: CliIo): void {
   config
     .command('schema')
     .description('Print every setting there is, as a Markdown table')
-    .action(() => {
-      io.stdout.write(configTable())
+    .option('--json', 'print them as a JSON Schema')
+    .action(({ json }: Pick<ConfigFlags, 'json'>) => {
+      io.stdout.write(json ? `${JSON.stringify(configSchema, null, 2)}\n` : configTable())
     })
 }
 
 /** @throws CliError with every problem and exit code 78 */
-async function load({ config: file }: ConfigFlags): Promise<LoadedConfig> {
-  const loaded = await loadConfig({ environment: settingsEnvironment(), ...(file === undefined ? {} : { file }) })
+async function load(flags: ConfigFlags): Promise<LoadedConfig> {
+  const loaded = await loadConfig(sourcesOf(flags))
   if (loaded.ok) return loaded.value
-  const problems = loaded.error.map(({ place, problem }) => `\n  ${place} ${problem}`).join('')
-  throw new CliError(exitCodes.configuration, `the configuration is not valid:${problems}`)
+  throw refusal(loaded.error)
+}
+
+async function problemsOf(flags: ConfigFlags): Promise<readonly ConfigProblem[]> {
+  const loaded = await loadConfig(sourcesOf(flags))
+  return loaded.ok ? [] : loaded.error
+}
+
+function sourcesOf({ config: file }: ConfigFlags): ConfigSources {
+  return { environment: settingsEnvironment(), ...(file === undefined ? {} : { file }) }
+}
+
+function refusal(problems: readonly ConfigProblem[]): CliError {
+  const lines = problems.map(({ place, problem }) => `\n  ${place} ${problem}`).join('')
+  return new CliError(exitCodes.configuration, `the configuration is not valid:${lines}`)
 }

@@ -8,7 +8,7 @@ export interface CliIo {
   /** All of standard input. */
   stdin(): Promise<string>
   readonly environment: CliEnvironment
-  /** Once it was asked for, Ctrl-C does not end the process but aborts this signal. */
+  /** Once it was asked for, Ctrl-C and SIGTERM do not end the process but abort this signal. */
   readonly interrupted: AbortSignal
 }
 
@@ -21,7 +21,7 @@ export function processIo(): CliIo {
     environment: cliEnvironment(),
     get interrupted() {
       const controller = new AbortController()
-      process.once('SIGINT', () => controller.abort())
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
       return controller.signal
     },
   }

@@ -34,6 +34,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .showHelpAfterError('(add --help for the flags)')
+    .version(packageVersion(), '-V, --version', 'print the version')
   program
     .command('serve')
     .description('Run the gateway')
@@ -63,8 +64,10 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
   program
     .command('version')
     .description('Print the version')
-    .action(() => {
-      io.stdout.write(`${packageVersion()}\n`)
+    .option('--json', 'print it as JSON')
+    .action(({ json }: { readonly json?: true }) => {
+      const version = packageVersion()
+      io.stdout.write(`${json ? JSON.stringify({ version }) : version}\n`)
     })
   return program
 }

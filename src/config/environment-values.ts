@@ -23,9 +23,11 @@ export async function environmentValues(
 ): Promise<ReadonlyMap<string, EnvironmentValue>> {
   const values = new Map<string, EnvironmentValue>()
   for (const { name, key } of aliases) {
-    const setting = settings.find((each) => each.key === key)
-    const text = environment[name]
-    if (setting !== undefined && text !== undefined && text !== '') values.set(key, { name, value: text })
+    const fileName = `${name}${FILE_SUFFIX}`
+    const file = environment[fileName]
+    const content = file ? await contentOf(fileName, file, problems) : undefined
+    const text = environment[name] || content
+    if (text) values.set(key, { name: environment[name] ? name : fileName, value: text })
   }
   for (const [name, text] of Object.entries(environment)) {
     if (!name.startsWith(PREFIX) || notConfiguration.has(name) || text === undefined) continue

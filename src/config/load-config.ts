@@ -7,8 +7,8 @@ import { Secret } from '../kernel/secret.ts'
 import { type Config, configSchema } from './config.schema.ts'
 import type { ConfigProblem } from './config-problem.ts'
 import { environmentValues } from './environment-values.ts'
-import { plaintextProblem } from './plaintext-problem.ts'
 import { settings } from './setting.ts'
+import { settingProblems } from './setting-problems.ts'
 import { type Tree, valueAt, withValue } from './tree.ts'
 
 export interface ConfigSources {
@@ -48,8 +48,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Result<LoadedC
   const settled: unknown = withDerivedPaths(tree)
   if (!validate(settled))
     return err([...problems, ...(validate.errors ?? []).map((error) => problemOf(error, origins))])
-  const insecure = plaintextProblem(settled)
-  if (insecure !== undefined) problems.push(insecure)
+  problems.push(...(await settingProblems(settled)))
   return problems.length > 0 ? err(problems) : ok({ config: wrapped(settled), origins })
 }
 
@@ -59,7 +58,7 @@ async function readConfigFile(file: string, problems: ConfigProblem[]): Promise<
     if (typeof content === 'object' && content !== null && !Array.isArray(content)) return { ...content }
     problems.push({ place: file, problem: 'must hold one mapping of settings' })
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error
+    const isMissing = error instanceof Error && 'syscall' in error
     problems.push({
       place: file,
       problem: isMissing ? 'cannot be read; give an existing file with --config' : 'is neither valid YAML nor JSON',

@@ -38,6 +38,13 @@ describe('config', () => {
     expect(bad.stderr).toContain('colour is no setting')
   })
 
+  test('check answers as JSON: 78 with the problems, 0 without', async () => {
+    const bad = await cli(['config', 'check', '--json', '--config', await file('worse.yaml', 'colour: blue\n')])
+    expect([bad.exitCode, JSON.parse(bad.stdout)]).toMatchObject([78, { ok: false, problems: [{}] }])
+    const good = await cli(['config', 'check', '--json', '--config', await file('fine.yaml', 'http:\n  port: 1\n')])
+    expect([good.exitCode, JSON.parse(good.stdout)]).toEqual([0, { ok: true, problems: [] }])
+  })
+
   test('print shows each setting with where it came from, and never a credential', async () => {
     const path = await file('secret.yaml', `bootstrap:\n  adminKey: ${'k'.repeat(40)}\nhttp:\n  port: 8443\n`)
     const printed = await cli(['config', 'print', '--config', path])
@@ -50,5 +57,7 @@ describe('config', () => {
 
   test('schema is the table of every setting', async () => {
     expect((await cli(['config', 'schema'])).stdout).toContain('| `http.port` | `CERTLOCKER_HTTP__PORT` | `8080` |')
+    const schema: { properties: object } = JSON.parse((await cli(['config', 'schema', '--json'])).stdout)
+    expect(Object.keys(schema.properties)).toContain('http')
   })
 })

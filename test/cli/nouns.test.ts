@@ -138,6 +138,9 @@ describe('exit codes', () => {
       exitCode: 0,
       stdout: expect.stringContaining('--risk-level <riskLevel>'),
     })
-    expect((await cli(['version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+    const { stdout } = await cli(['version'])
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect(await cli(['--version'])).toMatchObject({ exitCode: 0, stdout })
+    expect(JSON.parse((await cli(['version', '--json'])).stdout)).toEqual({ version: stdout.trim() })
   })
 })

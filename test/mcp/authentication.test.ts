@@ -110,6 +110,10 @@ describe('a bearer that does not stand', () => {
     expect((await post({ token: tokenOf('steady'), sessionId, message: listTools })).status).toBe(200)
   })
 
+  test('has to name its session on DELETE: 400', async () => {
+    expect(told(await post({ method: 'DELETE', token: tokenOf('steady') }))).toMatchObject({ status: 400 })
+  })
+
   test('is not believed for being in the URL', async () => {
     const answer = await rawHttp(gateway.url, {
       method: 'POST',

@@ -73,6 +73,7 @@ async function startOn(place: Place): Promise<TestGateway> {
   const gateway = await startGateway(loaded.value.config, {
     log: place.log,
     auditLine: (lines) => void auditLines.push(...lines.split('\n')),
+    adminKey: () => undefined,
     version: '0.0.0-test',
   })
   let running = true

@@ -32,11 +32,7 @@ export interface SessionRequest {
 export async function sessionOf(deps: CallSessionDeps, asked: SessionRequest): Promise<Result<Session, Fault>> {
   const { message, sessionId, caller } = asked
   if (message.kind === 'initialize') return start(deps, asked, 'handshake')
-  if (message.kind === 'handshake') {
-    if (sessionId === undefined)
-      return err(fault('ARGUMENT_INVALID', { message: 'Mcp-Session-Id is missing; send initialize first' }))
-    return activeSession(deps, caller, sessionId)
-  }
+  if (message.kind === 'handshake') return namedSession(deps, caller, sessionId)
   const { client } = message
   const key = JSON.stringify([caller.standing.token.id, client.name, client.version, asked.request.clientIp])
   const session = await deps.sessionCache.get(key, async () => {
@@ -47,12 +43,14 @@ export async function sessionOf(deps: CallSessionDeps, asked: SessionRequest): P
   return session === undefined ? err(fault('NOT_FOUND')) : ok(session)
 }
 
-/** An active session of this very token. An id alone opens nothing. */
-export async function activeSession(
+/** The active session of this very token that a request names. An id alone opens nothing. */
+export async function namedSession(
   deps: Pick<CallSessionDeps, 'sessions' | 'sessionCache'>,
   caller: Authenticated,
-  id: string,
+  id: string | undefined,
 ): Promise<Result<Session, Fault>> {
+  if (id === undefined)
+    return err(fault('ARGUMENT_INVALID', { message: 'Mcp-Session-Id is missing; send initialize first' }))
   // Apart from the keys of stateless clients, which anybody could send as an id.
   const session = await deps.sessionCache.get(`id ${id}`, () => deps.sessions.findActive(id))
   if (session === undefined || session.tokenId !== caller.standing.token.id)

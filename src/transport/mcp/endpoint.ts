@@ -9,7 +9,7 @@ import { isDeeperThan } from '../../kernel/bounded-text.ts'
 import { type Fault, FaultError, fault } from '../../kernel/fault.ts'
 import { faults } from '../../kernel/faults.ts'
 import { type AuthenticateDeps, authenticate } from './caller.ts'
-import { activeSession, type CallSessionDeps, sessionOf } from './call-session.ts'
+import { type CallSessionDeps, namedSession, sessionOf } from './call-session.ts'
 import { messageFacts } from './message.ts'
 import { readJson } from '../http/read-json-body.ts'
 import type { Handler } from './handler-types.ts'
@@ -113,7 +113,7 @@ async function remove(
   if (!caller.ok) return refuse(ctx, request, caller.error, deps)
   const allowance = limit.take(caller.value.standing.token.id, deps.authority.now())
   if (!allowance.allowed) return refuseForNow(ctx, request, allowance)
-  const session = await activeSession(deps, caller.value, ctx.get('mcp-session-id'))
+  const session = await namedSession(deps, caller.value, ctx.get('mcp-session-id') || undefined)
   if (!session.ok) return refuse(ctx, request, session.error)
   const { agent } = caller.value.standing
   const ended = await endSession(

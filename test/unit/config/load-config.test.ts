@@ -8,6 +8,8 @@ import { configTable, describeConfig } from '../../../src/config/describe-config
 import { type LoadedConfig, loadConfig } from '../../../src/config/load-config.ts'
 import { settings } from '../../../src/config/setting.ts'
 
+/** Any file that can be read. */
+const own = import.meta.filename
 let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'certlocker-config-'))
@@ -70,6 +72,13 @@ describe('a setting', () => {
     )
   })
 
+  test('is read from a file by that name as well', async () => {
+    const { config, origins } = await loaded({ DATABASE_URL_FILE: file('url', 'postgres://filed/db\n') })
+    expect(config.database.url?.expose()).toBe('postgres://filed/db')
+    expect(origins.get('database.url')).toBe('DATABASE_URL_FILE')
+    expect(await placesOfProblems({ VAULT_ADDR_FILE: join(folder, 'absent') })).toEqual(['VAULT_ADDR_FILE'])
+  })
+
   test('that is a path starts at the folder of the file that gives it', async () => {
     const { config } = await loaded({}, file('paths.yaml', 'dataDir: data'))
     expect(config.dataDir).toBe(join(folder, 'data'))
@@ -95,7 +104,21 @@ describe('a configuration that is wrong', () => {
   test('is refused when its file is missing or cannot be parsed', async () => {
     expect(await placesOfProblems({}, join(folder, 'absent.yaml'))).toEqual([join(folder, 'absent.yaml')])
     const path = file('torn.yaml', 'http: {port: [')
-    expect(await placesOfProblems({}, path)).toEqual([path])
+    const torn = await loadConfig({ environment: {}, file: path })
+    expect(torn.ok ? [] : torn.error).toEqual([{ place: path, problem: 'is neither valid YAML nor JSON' }])
+  })
+
+  test.each([
+    [{ CERTLOCKER_POLICY__TIME_ZONE: 'Mars/Olympus' }, ['policy.timeZone']],
+    [{ CERTLOCKER_POLICY__TIME_ZONE: 'Europe/Berlin' }, []],
+    [{ CERTLOCKER_HTTP__TRUSTED_PROXIES: '10.0.0.0/8,10.0.0.0/99' }, ['http.trustedProxies']],
+    [{ CERTLOCKER_EGRESS__PRIVATE_CIDRS: '10.0.0.1/8' }, ['egress.privateCidrs']],
+    [
+      { CERTLOCKER_HTTP__TLS__CERT_FILE: '/absent.pem', CERTLOCKER_HTTP__TLS__KEY_FILE: '/absent.key' },
+      ['http.tls.certFile', 'http.tls.keyFile'],
+    ],
+  ])('%j has the right form and still cannot be meant', async (environment, places) => {
+    expect(await placesOfProblems(environment)).toEqual(places)
   })
 
   test('does not count what belongs to the command line', async () => {
@@ -111,7 +134,7 @@ describe('a configuration that is wrong', () => {
     [{ CERTLOCKER_HTTP__HOST: '0.0.0.0', CERTLOCKER_HTTP__PUBLIC_URL: 'http://a.example' }, ['http.host']],
     [{ CERTLOCKER_HTTP__HOST: '0.0.0.0', CERTLOCKER_HTTP__PUBLIC_URL: 'https://a.example' }, []],
     [
-      { CERTLOCKER_HTTP__HOST: '0.0.0.0', CERTLOCKER_HTTP__TLS__CERT_FILE: 'c', CERTLOCKER_HTTP__TLS__KEY_FILE: 'k' },
+      { CERTLOCKER_HTTP__HOST: '0.0.0.0', CERTLOCKER_HTTP__TLS__CERT_FILE: own, CERTLOCKER_HTTP__TLS__KEY_FILE: own },
       [],
     ],
     [{ CERTLOCKER_HTTP__HOST: '0.0.0.0', CERTLOCKER_HTTP__ALLOW_PLAINTEXT: 'true' }, []],

@@ -1,0 +1,40 @@
+import { access, constants } from 'node:fs/promises'
+import { parseCidr } from '../kernel/cidr.ts'
+import type { Config } from './config.schema.ts'
+import type { ConfigProblem } from './config-problem.ts'
+import { plaintextProblem } from './plaintext-problem.ts'
+
+/** What no schema can say about settings of the right form. */
+export async function settingProblems(config: Config): Promise<readonly ConfigProblem[]> {
+  const { http, egress, policy } = config
+  return [
+    plaintextProblem(config),
+    isTimeZone(policy.timeZone) ? undefined : { place: 'policy.timeZone', problem: 'is no time zone known here' },
+    ...http.trustedProxies.map((text) => networkProblem('http.trustedProxies', text)),
+    ...egress.privateCidrs.map((text) => networkProblem('egress.privateCidrs', text)),
+    http.tls && (await fileProblem('http.tls.certFile', http.tls.certFile)),
+    http.tls && (await fileProblem('http.tls.keyFile', http.tls.keyFile)),
+  ].filter((problem) => problem !== undefined)
+}
+
+function isTimeZone(timeZone: string): boolean {
+  try {
+    return Intl.DateTimeFormat('en-US', { timeZone }) instanceof Intl.DateTimeFormat
+  } catch {
+    return false
+  }
+}
+
+function networkProblem(place: string, text: string): ConfigProblem | undefined {
+  if (parseCidr(text) !== undefined) return undefined
+  return { place, problem: `has ${text}, which is not a network such as 10.0.0.0/24, without bits after the prefix` }
+}
+
+async function fileProblem(place: string, file: string): Promise<ConfigProblem | undefined> {
+  try {
+    await access(file, constants.R_OK)
+    return undefined
+  } catch {
+    return { place, problem: `names ${file}, which cannot be read` }
+  }
+}
