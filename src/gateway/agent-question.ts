@@ -1,4 +1,4 @@
-import type { CallHistory } from '../domain/history/call-history.ts'
+import type { CallHistory, History } from '../domain/history/call-history.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { newId } from '../kernel/ids.ts'
 import { callDigest, maskSensitive } from '../policy/call-digest.ts'
@@ -16,18 +16,24 @@ export interface QuestionDeps {
   readonly hmacKey: Buffer
 }
 
+/** One call, and what its agent has done before it. */
+export interface AskedCall {
+  readonly caller: AgentCaller
+  readonly tool: Pick<Tool, 'name' | 'action' | 'inputSchema'>
+  readonly arguments: object
+  readonly resource: Identified
+  readonly history: History
+}
+
 /** Puts an agent's call to the policy: every fact that the gateway itself established, nothing the agent claims. */
-export async function agentQuestion(
-  { history, clock, timeZone, hmacKey }: QuestionDeps,
-  caller: AgentCaller,
-  tool: Pick<Tool, 'name' | 'action' | 'inputSchema'>,
-  args: object,
-  resource: Identified,
-): Promise<PolicyInput> {
+export function agentQuestion(
+  { clock, timeZone, hmacKey }: Omit<QuestionDeps, 'history'>,
+  { caller, tool, resource, history, ...call }: AskedCall,
+): PolicyInput {
   const { token, agent, ownerDisabled, effectiveScopes, effectiveGroups } = caller.standing
   const nowMs = clock.now()
   const described = resourceInput(resource)
-  const masked = maskSensitive({ ...args }, tool.inputSchema, hmacKey)
+  const masked = maskSensitive({ ...call.arguments }, tool.inputSchema, hmacKey)
   return buildInput({
     call: {
       id: newId('dec'),
@@ -72,7 +78,7 @@ export async function agentQuestion(
       ageSeconds: Math.max(0, Math.floor((nowMs - caller.session.startedAtMs) / 1000)),
       launcher: caller.session.launcher ?? { name: '', verified: false },
     },
-    history: await history.of(agent.id, nowMs),
+    history,
     client: { ip: caller.request.clientIp, ...caller.client },
     ...(described === undefined ? {} : { resource: described }),
     arguments: masked,

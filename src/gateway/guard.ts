@@ -1,40 +1,36 @@
-import type { AuditLog } from '../domain/audit/audit-log.ts'
 import type { EventDraft } from '../domain/audit/event.ts'
-import { openApproval } from '../domain/approvals/open-approval.ts'
+import type { DeedNames } from '../domain/history/activity-window.ts'
 import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
 import type { TokenStanding } from '../domain/tokens/token-standing.ts'
-import type { InTransaction } from '../domain/work.ts'
 import { unfitness } from '../kernel/bounded-text.ts'
 import { type Fault, fault } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
-import { err, ok } from '../kernel/result.ts'
-import type { PolicyInput } from '../policy/input.schema.ts'
+import { err } from '../kernel/result.ts'
 import type { Decided, PolicyEngine } from '../policy/policy-engine.ts'
-import { type SpokenReason, spokenReason } from '../policy/speaker.ts'
+import { spokenReason } from '../policy/speaker.ts'
 import { agentQuestion, type QuestionDeps } from './agent-question.ts'
 import { agentDecisionType, callEvent, decisionEntry } from './call-events.ts'
 import type { CallMeter } from './call-meter.ts'
+import { denied, type Progress, type Step, trace } from './call-step.ts'
 import type { AgentCaller } from './caller.ts'
-import { type Directory, type Identified, identify } from './identify.ts'
+import { type Directory, type Identified, identify, resourceFacts } from './identify.ts'
 import { applyToResult } from './obligations/apply-to-result.ts'
 import { enforceable } from './obligations/enforceable.ts'
 import type { SuspendByPolicy } from './obligations/suspend-agent.ts'
-import type { ApprovalRequired, Denied, Failed, Outcome, Released } from './outcome.ts'
+import type { Denied, Failed, Outcome, Released } from './outcome.ts'
 import type { ReleasedValues } from './released-values.ts'
+import { requireApproval, type RequireApprovalDeps } from './require-approval.ts'
 import { stillStands } from './standing.ts'
 import type { PreparedCall, Tool } from './tool.ts'
 
-export interface GuardDeps extends QuestionDeps {
+export interface GuardDeps extends QuestionDeps, RequireApprovalDeps {
   readonly policy: PolicyEngine
-  readonly auditLog: AuditLog
-  readonly inTransaction: InTransaction
   readonly authority: AuthorityWatch
   readonly standingOf: (tokenId: string) => Promise<TokenStanding | undefined>
   readonly directory: Directory
   readonly released: ReleasedValues
   readonly suspendByPolicy: SuspendByPolicy
   readonly denials: 'explain' | 'opaque'
-  readonly approvalDecideSeconds: number
   readonly meter: CallMeter
   readonly log: Log
   /** Turns whatever was thrown into a fault; a driver's error keeps its cause for the log. */
@@ -50,8 +46,6 @@ export interface Guard {
   call(caller: AgentCaller, tool: Tool, raw: unknown, signal: AbortSignal): Promise<Outcome>
 }
 
-const RETRY_AFTER_MS = 5000
-
 export function createGuard(deps: GuardDeps): Guard {
   return {
     async call(caller, tool, raw, signal) {
@@ -65,20 +59,6 @@ export function createGuard(deps: GuardDeps): Guard {
   }
 }
 
-/** How far a call came, for the one case in which it ends by an exception. */
-interface Progress {
-  decisionId: string | null
-  effect: 'none' | 'possible'
-}
-
-interface Step {
-  readonly caller: AgentCaller
-  readonly tool: Tool
-  readonly signal: AbortSignal
-  readonly progress: Progress
-  readonly timer: ReturnType<CallMeter['start']>
-}
-
 async function walk(deps: GuardDeps, step: Step, raw: unknown): Promise<Outcome> {
   const { caller, tool, timer } = step
   const unfit = unfitness(raw)
@@ -88,32 +68,47 @@ async function walk(deps: GuardDeps, step: Step, raw: unknown): Promise<Outcome>
 
   const resource = await identify(deps.directory, prepared.value.resource)
   timer.stage('identify')
-  const input = await agentQuestion(deps, caller, tool, prepared.value.arguments, resource)
-  const decided = decide(deps, tool, input)
+  const { input, decided, release } = await decide(deps, step, prepared.value, resource)
   timer.stage('decide')
   timer.decided(decided.decision)
-
   const common = callEvent(caller, tool.name, resource)
-  if (decided.decision.effect === 'require_approval') {
-    const outcome = await requireApproval(deps, step, { input, decided, common, resource })
-    await deps.suspendByPolicy(caller, decided.decision)
-    return outcome
+  try {
+    if (decided.decision.effect === 'require_approval') {
+      const outcome = await requireApproval(deps, step, { input, decided, common })
+      await deps.suspendByPolicy(caller, decided.decision)
+      return outcome
+    }
+    await deps.auditLog.append([
+      decisionEntry(common, agentDecisionType(decided.decision.effect), input, decided, speakerCode(decided)),
+    ])
+  } finally {
+    release()
   }
-  const spoken = decided.decision.effect === 'deny' ? spokenReason(decided.decision, deps.denials) : undefined
-  await deps.auditLog.append([
-    decisionEntry(common, agentDecisionType(decided.decision.effect), input, decided, speakerCode(decided)),
-  ])
   step.progress.decisionId = input.call.id
   timer.stage('record')
   await deps.suspendByPolicy(caller, decided.decision)
-  if (spoken !== undefined) return denied(step, spoken)
+  if (decided.decision.effect === 'deny') return denied(step, spokenReason(decided.decision, deps.denials))
 
   return effect(deps, step, { prepared: prepared.value, resource, decided, common })
 }
 
-function decide(deps: GuardDeps, tool: Tool, input: PolicyInput): Decided {
-  const { decision, policy } = deps.policy.decide(input)
-  return { decision: enforceable(decision, tool.action), policy }
+/** History, question and answer in one go; the answer counts in the agent's history until `release`, then on record. */
+function decide(deps: GuardDeps, { caller, tool }: Step, prepared: PreparedCall, resource: Identified) {
+  return deps.history.consult(caller.standing.agent.id, deps.clock.now(), (history, hold) => {
+    const input = agentQuestion(deps, { caller, tool, arguments: prepared.arguments, resource, history })
+    const { decision, policy } = deps.policy.decide(input)
+    const decided: Decided = { decision: enforceable(decision, tool.action), policy }
+    return { input, decided, release: hold(namesOf(decided, tool, resource)) }
+  })
+}
+
+function namesOf({ decision }: Decided, { action }: Tool, resource: Identified): DeedNames {
+  const facts = resourceFacts(resource)
+  const isRead = decision.effect === 'allow' && action === 'secret.read'
+  return {
+    deniedName: decision.effect === 'deny' ? (facts?.name ?? '') : '',
+    secretId: isRead ? (facts?.id ?? '') : '',
+  }
 }
 
 interface Allowed {
@@ -140,64 +135,6 @@ async function effect(deps: GuardDeps, step: Step, { prepared, resource, decided
   timer.stage('outcome')
   deps.released.remember(caller.session.id, tool, shaped.value)
   return released(step, shaped.value)
-}
-
-interface Approvable {
-  readonly input: PolicyInput
-  readonly decided: Decided
-  readonly common: Omit<EventDraft, 'type'>
-  readonly resource: Identified
-}
-
-async function requireApproval(deps: GuardDeps, step: Step, { input, decided, common }: Approvable): Promise<Outcome> {
-  const { caller, tool } = step
-  const spoken = spokenReason(decided.decision, 'explain')
-  const opened = await deps.inTransaction(async (work) => {
-    work.record(decisionEntry(common, agentDecisionType('require_approval'), input, decided, spoken.code))
-    const approval = await openApproval(work, {
-      agentId: caller.standing.agent.id,
-      tokenId: caller.standing.token.id,
-      sessionId: caller.session.id,
-      callDigest: input.call.digest,
-      action: tool.action,
-      tool: tool.name,
-      arguments: input.arguments,
-      resource: common.resource ?? null,
-      reasons: decided.decision.reasons.map(({ code, title }) => ({ code, title })),
-      requirement: decided.decision.approval,
-      now: new Date(deps.clock.now()),
-      expiresAt: new Date(deps.clock.now() + deps.approvalDecideSeconds * 1000),
-      common,
-    })
-    return approval.ok ? ok(approval.value.approval) : approval
-  })
-  step.timer.stage('record')
-  if (!opened.ok) return refusedApproval(deps, step, { input, decided, common }, opened.error)
-  step.progress.decisionId = input.call.id
-  const expiresAt = opened.value.expiresAt.toISOString()
-  return {
-    ...trace(step),
-    status: 'approval_required',
-    code: spoken.code,
-    message: `${spoken.title}. Approval ${opened.value.id} waits for a decision until ${expiresAt}; call again with the same arguments.`,
-    approvalId: opened.value.id,
-    expiresAt,
-    retryAfterMs: RETRY_AFTER_MS,
-  } satisfies ApprovalRequired
-}
-
-/** The agent may not open another approval: the decision is on record all the same, and the answer is a denial. */
-async function refusedApproval(
-  deps: GuardDeps,
-  step: Step,
-  { input, decided, common }: Omit<Approvable, 'resource'>,
-  refusal: Fault,
-): Promise<Denied> {
-  await deps.auditLog.append([
-    decisionEntry(common, agentDecisionType('require_approval'), input, decided, refusal.code),
-  ])
-  step.progress.decisionId = input.call.id
-  return denied(step, { code: refusal.code, message: refusal.message })
 }
 
 async function refusedArguments(deps: GuardDeps, step: Step, problem: string): Promise<Failed> {
@@ -284,14 +221,6 @@ function speakerCode({ decision }: Decided): string | null {
   return decision.effect === 'deny' ? spokenReason(decision, 'explain').code : null
 }
 
-function denied(step: Step, { code, message }: Pick<SpokenReason, 'code' | 'message'>): Denied {
-  return { ...trace(step), status: 'denied', code, message }
-}
-
 function released(step: Step, result: Released['result']): Released {
   return { requestId: step.caller.request.id, decisionId: step.progress.decisionId, status: 'ok', result }
-}
-
-function trace(step: Step): { requestId: string; decisionId: string | null } {
-  return { requestId: step.caller.request.id, decisionId: step.progress.decisionId }
 }

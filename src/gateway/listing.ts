@@ -29,7 +29,8 @@ export function createActionsOn(deps: QuestionDeps & { readonly policy: PolicyEn
     for (const tool of tools) {
       if (++evaluations % EVALUATIONS_PER_TURN === 0) await yieldToEventLoop()
       const args = resource.type === 'none' ? {} : { name: resource.name }
-      const input = await agentQuestion(deps, caller, tool, args, resource)
+      const history = await deps.history.of(caller.standing.agent.id, deps.clock.now())
+      const input = agentQuestion(deps, { caller, tool, arguments: args, resource, history })
       const { effect } = enforceable(deps.policy.decide(input).decision, tool.action)
       if (effect !== 'deny') actions[tool.name] = effect
     }

@@ -9,16 +9,20 @@ export interface Activity {
   readonly productionReads: number
 }
 
-/** What one decision adds to an agent's activity. */
-export interface Deed {
-  readonly atMs: number
-  /** False for a further evaluation of a call that was counted. */
-  readonly isNewCall: boolean
-  readonly isDenied: boolean
+/** The names that one decision adds. */
+export interface DeedNames {
   /** The refused name; '' when there is none. */
   readonly deniedName: string
   /** The id of the secret whose value was given out; '' when there is none. */
   readonly secretId: string
+}
+
+/** What one decision adds to an agent's activity. */
+export interface Deed extends DeedNames {
+  readonly atMs: number
+  /** False for a further evaluation of a call that was counted. */
+  readonly isNewCall: boolean
+  readonly isDenied: boolean
   readonly isProductionRead: boolean
 }
 
@@ -58,9 +62,24 @@ export class ActivityWindow {
     if (deed.secretId !== '') this.#see(this.#secrets, deed.secretId, at, 'distinctSecrets')
   }
 
-  at(nowMs: number): Activity {
+  /** @param underWay what was decided and is not yet on record; its names count too */
+  at(nowMs: number, underWay: Iterable<DeedNames>): Activity {
     this.#advance(Math.floor(nowMs / this.#bucketMs))
-    return { ...this.#totals }
+    const fresh = { deniedNames: new Set<string>(), secrets: new Set<string>() }
+    for (const { deniedName, secretId } of underWay) {
+      if (deniedName !== '' && !this.#isCounted(this.#deniedNames, deniedName)) fresh.deniedNames.add(deniedName)
+      if (secretId !== '' && !this.#isCounted(this.#secrets, secretId)) fresh.secrets.add(secretId)
+    }
+    return {
+      ...this.#totals,
+      deniedNames: Math.min(this.#totals.deniedNames + fresh.deniedNames.size, distinctNamesMax),
+      distinctSecrets: Math.min(this.#totals.distinctSecrets + fresh.secrets.size, distinctNamesMax),
+    }
+  }
+
+  #isCounted(names: ReadonlyMap<string, number>, name: string): boolean {
+    const last = names.get(name)
+    return last !== undefined && this.#covers(last)
   }
 
   #advance(to: number): void {

@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../audit/event.ts'
-import { type Activity, ActivityWindow, type Deed } from './activity-window.ts'
+import { type Activity, ActivityWindow, type Deed, type DeedNames } from './activity-window.ts'
 import { deedOf } from './deed.ts'
 import type { HistoryStore } from './history-store.ts'
 
@@ -21,6 +21,9 @@ export const historyBounds = {
   /** When other replicas appended more than this since the last look, everything is dropped and loaded anew. */
   eventsFollowedMax: 10_000,
 } as const
+
+/** Counts what was just decided until the function it gives is called, which is when the decision is on record. */
+export type Hold = (names: DeedNames) => () => void
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
@@ -45,7 +48,16 @@ export class CallHistory {
   }
 
   /** What the agent has done, up to the events that were recorded or followed so far. */
-  async of(agentId: string, nowMs: number): Promise<History> {
+  of(agentId: string, nowMs: number): Promise<History> {
+    return this.consult(agentId, nowMs, (history) => history)
+  }
+
+  /**
+   * Decides on what the agent has done. Nothing comes between the history and the decision, and a decision that is held
+   * counts at once: calls that arrive together cannot each find the same room in a budget.
+   * @param decide must not wait for anything
+   */
+  async consult<T>(agentId: string, nowMs: number, decide: (history: History, hold: Hold) => T): Promise<T> {
     if (this.#handledUpTo === undefined) await this.#begin()
     const agent = this.#agents.get(agentId) ?? new AgentHistory()
     agent.askedAtMs = nowMs
@@ -53,11 +65,12 @@ export class CallHistory {
     this.#agents.set(agentId, agent)
     this.#dropIdle(nowMs)
     try {
-      return await agent.ask(this.#store, agentId, nowMs)
+      await agent.load(this.#store, agentId, nowMs)
     } catch (error) {
       if (this.#agents.get(agentId) === agent) this.#agents.delete(agentId)
       throw error
     }
+    return decide(agent.at(nowMs), (names) => agent.hold(names))
   }
 
   /** Takes in an event that became durable through this replica, of whatever type. */
@@ -120,12 +133,22 @@ class AgentHistory {
   #isLoaded = false
   #waiting: { readonly seq: number; readonly deed: Deed }[] = []
   #loadedUpTo = 0
+  readonly #underWay = new Set<DeedNames>()
   askedAtMs = 0
 
-  async ask(store: Pick<HistoryStore, 'before'>, agentId: string, nowMs: number): Promise<History> {
+  async load(store: Pick<HistoryStore, 'before'>, agentId: string, nowMs: number): Promise<void> {
     this.#loading ??= this.#load(store, agentId, nowMs)
     if (!this.#isLoaded) await this.#loading
-    return { minute: this.#minute.at(nowMs), hour: this.#hour.at(nowMs) }
+  }
+
+  at(nowMs: number): History {
+    return { minute: this.#minute.at(nowMs, this.#underWay), hour: this.#hour.at(nowMs, this.#underWay) }
+  }
+
+  hold(names: DeedNames): () => void {
+    const held = { ...names }
+    this.#underWay.add(held)
+    return () => void this.#underWay.delete(held)
   }
 
   add(seq: number, deed: Deed): void {

@@ -32,6 +32,8 @@ export function errorBoundary({ faultOf, log }: ErrorBoundaryDeps): HttpMiddlewa
       const { request, route } = ctx.state
       const level = faults[known.code].http >= 500 ? 'error' : 'debug'
       log[level]('request failed', { code: known.code, detail: known.detail, route, requestId: request.id, error })
+      // Also when whoever threw had taken over the answer: nobody else gives one now.
+      ctx.respond = !ctx.headerSent
       if (ctx.headerSent) ctx.res.destroy()
       else answerFault(ctx, known)
     }

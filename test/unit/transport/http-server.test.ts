@@ -52,6 +52,18 @@ const answering =
   }
 
 describe('the error boundary', () => {
+  test('answers also when what threw had taken over the answer', async () => {
+    const { url } = await serverWith(answering('unused'), {
+      mcp: async (ctx) => {
+        ctx.respond = false
+        throw new Error('after the take-over')
+      },
+    })
+    const answer = await rawHttp(url, { path: '/rest/mcp', method: 'POST' })
+    expect(answer.status).toBe(500)
+    expect(answer.text).not.toContain('take-over')
+  })
+
   test('answers a thrown fault with its status, code and text', async () => {
     const { url } = await serverWith(async () => {
       throw new FaultError(fault('DATABASE_UNAVAILABLE', { detail: 'host db-7 refused' }))

@@ -1,0 +1,29 @@
+import type { SpokenReason } from '../policy/speaker.ts'
+import type { CallTimer } from './call-meter.ts'
+import type { AgentCaller } from './caller.ts'
+import type { Denied } from './outcome.ts'
+import type { Tool } from './tool.ts'
+
+/** How far a call came, for the one case in which it ends by an exception. */
+export interface Progress {
+  decisionId: string | null
+  effect: 'none' | 'possible'
+}
+
+/** One tool call on its way through the guard. */
+export interface Step {
+  readonly caller: AgentCaller
+  readonly tool: Tool
+  readonly signal: AbortSignal
+  readonly progress: Progress
+  readonly timer: CallTimer
+}
+
+export function denied(step: Step, { code, message }: Pick<SpokenReason, 'code' | 'message'>): Denied {
+  return { ...trace(step), status: 'denied', code, message }
+}
+
+/** What every outcome carries. */
+export function trace(step: Step): { requestId: string; decisionId: string | null } {
+  return { requestId: step.caller.request.id, decisionId: step.progress.decisionId }
+}
