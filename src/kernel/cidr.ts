@@ -38,6 +38,12 @@ export function inCidrs(ip: string, cidrs: readonly string[]): boolean {
   })
 }
 
+/** Whom an address stands for when sources are counted: itself, or the /64 that one IPv6 customer has to himself. */
+export function sourceNetwork(ip: string): string {
+  const bytes = parseAddress(ip.replace(/%.*$/, ''))?.bytes ?? []
+  return bytes.length === 16 ? `${bytes.slice(0, 8).join('.')}/64` : bytes.join('.')
+}
+
 const MAPPED_BITS = 96
 
 function parseAddress(text: string): { bytes: number[]; mapped: boolean } | undefined {

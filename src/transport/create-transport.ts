@@ -8,6 +8,7 @@ import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import type { Stores } from '../domain/stores.ts'
 import type { InTransaction } from '../domain/work.ts'
 import { createAct } from '../gateway/act.ts'
+import { AuthFailures } from '../gateway/auth-failures.ts'
 import type { CallMeter } from '../gateway/call-meter.ts'
 import type { Fault } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
@@ -58,7 +59,8 @@ export function createTransport(core: Core): HttpServer {
   })
   let listeningAt = ''
   const publicUrl = (): string => config.http.publicUrl ?? listeningAt
-  const rest = createRest({ ...core, act, clock: authority, mcpUrl: () => `${publicUrl()}/rest/mcp` })
+  const authFailures = new AuthFailures({ auditLog, clock: authority })
+  const rest = createRest({ ...core, authFailures, act, clock: authority, mcpUrl: () => `${publicUrl()}/rest/mcp` })
   const server = createHttpServer({
     settings: config.http,
     log,
@@ -70,6 +72,7 @@ export function createTransport(core: Core): HttpServer {
     rest: rest.middleware,
     mcp: createMcp({
       ...core,
+      authFailures,
       timeZone,
       publicUrl,
       meter: core.metrics.calls,

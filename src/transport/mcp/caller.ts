@@ -1,4 +1,3 @@
-import type { AuditLog } from '../../domain/audit/audit-log.ts'
 import { agentFacts } from '../../domain/agents/agent.ts'
 import type { AuthorityCache } from '../../domain/revocation/authority-cache.ts'
 import type { AuthorityWatch } from '../../domain/revocation/authority-watch.ts'
@@ -6,6 +5,7 @@ import { admitsAddress, type TokenStanding } from '../../domain/tokens/token-sta
 import { bearerHash, isBearer } from '../../kernel/bearer.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
+import type { AuthFailures } from '../../gateway/auth-failures.ts'
 import type { RequestFacts } from '../../gateway/caller.ts'
 import { refusalOf, type StandingRefusal } from '../../gateway/standing.ts'
 
@@ -13,7 +13,7 @@ export interface AuthenticateDeps {
   readonly authority: AuthorityWatch
   readonly standings: AuthorityCache<TokenStanding | undefined>
   readonly findStanding: (hash: Buffer) => Promise<TokenStanding | undefined>
-  readonly auditLog: AuditLog
+  readonly authFailures: AuthFailures
 }
 
 /** A token that may call, and the authority epoch under which that was established. */
@@ -63,19 +63,7 @@ async function refuse(
   standing: TokenStanding | undefined,
   request: RequestFacts,
 ): Promise<Result<never, Fault>> {
-  await deps.auditLog.append([
-    {
-      event: {
-        type: 'AI_AGENT_AUTH_FAILED',
-        agent: standing === undefined ? null : agentFacts(standing.agent),
-        tokenId: standing?.token.id ?? null,
-        client: { ip: request.clientIp, name: '', version: '' },
-        outcome: 'deny',
-        code: reason,
-        requestId: request.id,
-        traceparent: request.traceparent,
-      },
-    },
-  ])
+  const facts = standing === undefined ? {} : { agent: agentFacts(standing.agent), tokenId: standing.token.id }
+  await deps.authFailures.record(reason, request, facts)
   return err(fault('UNAUTHENTICATED', { detail: reason }))
 }

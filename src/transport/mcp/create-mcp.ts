@@ -8,6 +8,7 @@ import type { Stores } from '../../domain/stores.ts'
 import type { TokenStanding } from '../../domain/tokens/token-standing.ts'
 import type { InTransaction } from '../../domain/work.ts'
 import type { QuestionDeps } from '../../gateway/agent-question.ts'
+import type { AuthFailures } from '../../gateway/auth-failures.ts'
 import type { CallMeter } from '../../gateway/call-meter.ts'
 import { createGuard } from '../../gateway/guard.ts'
 import { createActionsOn } from '../../gateway/listing.ts'
@@ -23,6 +24,7 @@ import { createHandler } from './handler.ts'
 export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly authority: AuthorityWatch
   readonly auditLog: AuditLog
+  readonly authFailures: AuthFailures
   readonly stores: Stores
   readonly inTransaction: InTransaction
   readonly policy: PolicyEngine
@@ -75,7 +77,7 @@ export function createMcp(deps: McpDeps): McpEndpoint {
   })
   return createMcpEndpoint({
     authority,
-    auditLog,
+    authFailures: deps.authFailures,
     standings: authority.cache<TokenStanding | undefined>(),
     findStanding: (hash) => stores.tokens.findStanding(hash),
     sessionCache: authority.cache<Session | undefined>(),

@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { AuditLog } from '../../domain/audit/audit-log.ts'
 import type { Actor } from '../../domain/audit/event.ts'
 import { type ApiKeyPrincipal, apiKeyStatus } from '../../domain/people/api-key.ts'
 import type { ApiKeyStore } from '../../domain/people/api-key-store.ts'
 import { reachOf } from '../../domain/people/person.ts'
+import type { AuthFailures } from '../../gateway/auth-failures.ts'
 import type { OperatorCaller, RequestFacts } from '../../gateway/caller.ts'
 import { bearerHash, isBearer } from '../../kernel/bearer.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
@@ -11,7 +11,7 @@ import { err, ok, type Result } from '../../kernel/result.ts'
 
 export interface AuthenticateDeps {
   readonly apiKeys: Pick<ApiKeyStore, 'findPrincipal'>
-  readonly auditLog: AuditLog
+  readonly authFailures: AuthFailures
   /** `bearerHash` of the bootstrap admin key. */
   readonly adminKeyHash: Buffer
   /** Milliseconds since the Unix epoch, on a clock that follows the database's. */
@@ -68,27 +68,14 @@ function personCaller({ person }: ApiKeyPrincipal, request: RequestFacts): Opera
 }
 
 async function refuse(
-  { auditLog }: AuthenticateDeps,
+  { authFailures }: AuthenticateDeps,
   reason: Refusal,
   principal: ApiKeyPrincipal | undefined,
   request: RequestFacts,
 ): Promise<Result<never, Fault>> {
   const actor: Actor | null =
     principal === undefined ? null : { kind: 'person', id: principal.person.id, name: principal.person.email }
-  await auditLog.append([
-    {
-      event: {
-        type: 'AI_AGENT_AUTH_FAILED',
-        actor,
-        client: { ip: request.clientIp, name: '', version: '' },
-        outcome: 'deny',
-        code: reason,
-        requestId: request.id,
-        traceparent: request.traceparent,
-        details: { apiKeyId: principal?.apiKey.id ?? null },
-      },
-    },
-  ])
+  await authFailures.record(reason, request, { actor, details: { apiKeyId: principal?.apiKey.id ?? null } })
   const parts =
     reason === 'WRONG_BEARER_KIND' ? { message: 'MCP tokens are not for REST; send an API key (clk_api_…)' } : {}
   return err(fault('UNAUTHENTICATED', { ...parts, detail: reason }))

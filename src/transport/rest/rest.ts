@@ -1,6 +1,6 @@
 import { Router } from '@koa/router'
 import type { Next } from 'koa'
-import type { AuditLog } from '../../domain/audit/audit-log.ts'
+import type { AuthFailures } from '../../gateway/auth-failures.ts'
 import type { OperatorCaller } from '../../gateway/caller.ts'
 import { fault } from '../../kernel/fault.ts'
 import { type FaultCode, faults } from '../../kernel/faults.ts'
@@ -16,7 +16,7 @@ import { apiPrefix, routes } from './routes.ts'
 const openApiPath = '/api/openapi.json'
 
 export interface RestParts extends RestDeps {
-  readonly auditLog: AuditLog
+  readonly authFailures: AuthFailures
   /** `bearerHash` of the bootstrap admin key. */
   readonly adminKeyHash: Buffer
   readonly version: string
@@ -29,8 +29,13 @@ export interface Rest {
 
 /** The REST API: the route table behind authentication, and the document that describes it. */
 export function createRest(parts: RestParts): Rest {
-  const { stores, auditLog, adminKeyHash, clock, version } = parts
-  const authenticate = createAuthenticate({ apiKeys: stores.apiKeys, auditLog, adminKeyHash, now: () => clock.now() })
+  const { stores, authFailures, adminKeyHash, clock, version } = parts
+  const authenticate = createAuthenticate({
+    apiKeys: stores.apiKeys,
+    authFailures,
+    adminKeyHash,
+    now: () => clock.now(),
+  })
   let document: object | undefined
   const openApi = () => (document ??= openApiDocument(routes, { version, url: new URL(parts.mcpUrl()).origin }))
   return { authenticate, middleware: mount(parts, authenticate, openApi) }
