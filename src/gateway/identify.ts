@@ -62,11 +62,11 @@ export function resourceFacts(resource: Identified): AuditEvent['resource'] {
   const input = resourceInput(resource)
   if (input === undefined) return null
   return {
-    type: input.type,
+    environment: input.environment ?? '',
+    groups: input.groups ?? [],
     id: input.id ?? null,
     name: input.name,
-    groups: input.groups ?? [],
-    environment: input.environment ?? '',
+    type: input.type,
     version: input.exists && resource.type === 'secret' ? resource.version : null,
   }
 }
