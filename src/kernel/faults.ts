@@ -6,6 +6,12 @@
 export const faults = {
   ARGUMENT_INVALID: { kind: 'invalid', http: 400, retry: false, text: 'The arguments do not fit the schema' },
   BODY_INVALID: { kind: 'invalid', http: 400, retry: false, text: 'The request body is not valid JSON' },
+  IDEMPOTENCY_KEY_INVALID: {
+    kind: 'invalid',
+    http: 400,
+    retry: false,
+    text: 'Idempotency-Key must be 1 to 255 printable ASCII characters',
+  },
   GROUP_NOT_PERMITTED: { kind: 'invalid', http: 400, retry: false, text: 'A group lies outside what may be given' },
   SCOPE_NOT_PERMITTED: { kind: 'invalid', http: 400, retry: false, text: 'A scope lies outside what may be given' },
   REFERENCE_UNKNOWN: {
@@ -27,6 +33,18 @@ export const faults = {
   NAME_TAKEN: { kind: 'conflict', http: 409, retry: false, text: 'The name is taken' },
   STATE_CONFLICT: { kind: 'conflict', http: 409, retry: false, text: 'The present state does not permit this' },
   AGENT_REVOKED: { kind: 'conflict', http: 409, retry: false, text: 'The agent is revoked for good' },
+  IDEMPOTENCY_KEY_IN_USE: {
+    kind: 'conflict',
+    http: 409,
+    retry: true,
+    text: 'The first request with this Idempotency-Key has no answer yet. Repeat it later; if this stays so, the gateway stopped in the middle of it: look whether it took effect before you send it under a new key',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    kind: 'invalid',
+    http: 422,
+    retry: false,
+    text: 'This Idempotency-Key belongs to another request. Give every new request a key of its own',
+  },
   BODY_TOO_LARGE: { kind: 'invalid', http: 413, retry: false, text: 'The request body is too large' },
   RATE_LIMITED: { kind: 'rate_limited', http: 429, retry: true, text: 'Too many calls' },
   CONFIGURATION_INVALID: {

@@ -168,6 +168,7 @@ export const secretRoutes: readonly Route[] = [
     summary: 'Show a value to a person; that it was shown is in the log before it is',
     body: bodyShape<{ readonly version?: number }>(revealSecretSchema),
     response: revealedSecretSchema,
+    onceShown: ['value'],
     errors: ['VERSION_UNKNOWN', 'SECRET_STORE_UNAVAILABLE', 'SECRET_VALUE_MISSING', 'SECRET_VALUE_DAMAGED'],
     find: (deps, { id }) => findSecret(deps, id),
     handle: async (deps, by, { body }, secret) => {

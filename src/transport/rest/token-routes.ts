@@ -49,6 +49,7 @@ export const tokenRoutes: readonly Route[] = [
     status: 201,
     body: bodyShape<CreateToken>(createTokenSchema),
     response: createdTokenSchema,
+    onceShown: ['value'],
     errors: ['REFERENCE_UNKNOWN', 'GROUP_NOT_PERMITTED', 'SCOPE_NOT_PERMITTED', 'AGENT_REVOKED'],
     find: async ({ stores }, { body }) =>
       ok({
