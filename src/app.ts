@@ -132,9 +132,12 @@ async function openStore(config: Config, log: Log, undo: Undo) {
   const { knex } = database
   await migrateUp(knex)
   const history = new CallHistory(new HistoryStore(knex))
-  const readings = new AuthorityStore(knex)
+  // A connection of its own: whether anybody may be let through must not wait behind those who fill the pool.
+  const lookout = openDatabase({ ...address, poolMax: 1, applicationName: 'certlocker-authority', log })
+  undo.push(() => lookout.close())
+  const readings = new AuthorityStore(lookout.knex)
   const authority = new AuthorityWatch({
-    read: () => readings.read(),
+    read: (logSize) => readings.read(logSize),
     polled: (size) => history.follow(size),
     failed: (error) => log.warn('the authority epoch cannot be read', { error }),
     monotonicMs: () => performance.now(),
@@ -159,7 +162,11 @@ async function openRecord(
     observers: [
       {
         appended: (events) => {
-          for (const event of events) history.record(event)
+          for (const event of events) {
+            history.record(event)
+            if (event.type === 'AI_AGENT_SESSION_ENDED' && event.sessionId !== null)
+              authority.sessionEnded(event.sessionId)
+          }
         },
         authority: (epoch, nowMs) => authority.observe(epoch, nowMs),
       },

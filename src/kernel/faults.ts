@@ -47,6 +47,12 @@ export const faults = {
   },
   BODY_TOO_LARGE: { kind: 'invalid', http: 413, retry: false, text: 'The request body is too large' },
   RATE_LIMITED: { kind: 'rate_limited', http: 429, retry: true, text: 'Too many calls' },
+  SESSION_LIMIT: {
+    kind: 'rate_limited',
+    http: 429,
+    retry: true,
+    text: 'The token has too many active sessions; end one, or wait until one idles out',
+  },
   CONFIGURATION_INVALID: {
     kind: 'internal',
     http: 500,
@@ -131,6 +137,12 @@ export const faults = {
     http: 403,
     retry: false,
     text: 'Access denied. The access was revoked during the call',
+  },
+  GATEWAY_RESOURCE_CHANGED: {
+    kind: 'conflict',
+    http: 409,
+    retry: true,
+    text: 'Access denied. The resource was changed during the call; ask again',
   },
   GATEWAY_REVOCATION_UNKNOWN: {
     kind: 'unavailable',

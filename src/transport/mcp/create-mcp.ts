@@ -17,6 +17,8 @@ import { ReleasedValues } from '../../gateway/released-values.ts'
 import { createCatalog } from '../../gateway/tools/catalog.ts'
 import type { Fault } from '../../kernel/fault.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { Result } from '../../kernel/result.ts'
+import { Turns } from '../../kernel/turns.ts'
 import type { PolicyEngine } from '../../policy/policy-engine.ts'
 import { createMcpEndpoint, type McpEndpoint } from './endpoint.ts'
 import { createHandler } from './handler.ts'
@@ -80,7 +82,9 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     authFailures: deps.authFailures,
     standings: authority.cache<TokenStanding | undefined>(),
     findStanding: (hash) => stores.tokens.findStanding(hash),
-    sessionCache: authority.cache<Session | undefined>(),
+    namedSessions: authority.cache<Session | undefined>(),
+    statelessSessions: authority.cache<Result<Session, Fault>>(),
+    sessionTurns: new Turns(),
     sessions: stores.sessions,
     inTransaction,
     clock: authority,
