@@ -1,9 +1,7 @@
 import type { EventDraft } from '../domain/audit/event.ts'
 import type { DeedNames } from '../domain/history/activity-window.ts'
-import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
-import type { TokenStanding } from '../domain/tokens/token-standing.ts'
 import { unfitness } from '../kernel/bounded-text.ts'
-import { type Fault, fault } from '../kernel/fault.ts'
+import type { Fault } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
 import { err } from '../kernel/result.ts'
 import type { Decided, PolicyEngine } from '../policy/policy-engine.ts'
@@ -13,21 +11,18 @@ import { agentDecisionType, callEvent, decisionEntry } from './call-events.ts'
 import type { CallMeter } from './call-meter.ts'
 import { denied, type Progress, type Step, trace } from './call-step.ts'
 import type { AgentCaller } from './caller.ts'
-import { type Directory, type Identified, identify, resourceFacts } from './identify.ts'
+import { type Identified, identify, resourceFacts } from './identify.ts'
 import { applyToResult } from './obligations/apply-to-result.ts'
 import { enforceable } from './obligations/enforceable.ts'
 import type { SuspendByPolicy } from './obligations/suspend-agent.ts'
+import { type GroundDeps, lostGround } from './lost-ground.ts'
 import type { Denied, Failed, Outcome, Released } from './outcome.ts'
 import type { ReleasedValues } from './released-values.ts'
 import { requireApproval, type RequireApprovalDeps } from './require-approval.ts'
-import { stillStands } from './standing.ts'
 import type { PreparedCall, Tool } from './tool.ts'
 
-export interface GuardDeps extends QuestionDeps, RequireApprovalDeps {
+export interface GuardDeps extends QuestionDeps, RequireApprovalDeps, GroundDeps {
   readonly policy: PolicyEngine
-  readonly authority: AuthorityWatch
-  readonly standingOf: (tokenId: string) => Promise<TokenStanding | undefined>
-  readonly directory: Directory
   readonly released: ReleasedValues
   readonly suspendByPolicy: SuspendByPolicy
   readonly denials: 'explain' | 'opaque'
@@ -66,12 +61,14 @@ async function walk(deps: GuardDeps, step: Step, raw: unknown): Promise<Outcome>
     unfit === undefined ? tool.prepare(deps.released.redact(caller.session.id, tool, raw)) : err(`arguments: ${unfit}`)
   if (!prepared.ok) return refusedArguments(deps, step, prepared.error)
 
-  const resource = await identify(deps.directory, prepared.value.resource)
+  const resource = await identify(deps.directory, caller.standing.agent.id, prepared.value.resource)
   timer.stage('identify')
   const { input, decided, release } = await decide(deps, step, prepared.value, resource)
   timer.stage('decide')
   timer.decided(decided.decision)
   const common = callEvent(caller, tool.name, resource)
+  if (decided.decision.effect === 'deny' && resource.type === 'secret')
+    deps.directory.denied(caller.standing.agent.id, resource.name)
   try {
     if (decided.decision.effect === 'require_approval') {
       const outcome = await requireApproval(deps, step, { input, decided, common })
@@ -120,19 +117,24 @@ interface Allowed {
 
 async function effect(deps: GuardDeps, step: Step, { prepared, resource, decided, common }: Allowed): Promise<Outcome> {
   const { caller, tool, signal, timer } = step
-  if (!(await stillStands(deps, caller))) return failed(deps, step, common, fault('GATEWAY_REVOKED'))
+  const lostBefore = await lostGround(deps, caller, resource)
+  if (lostBefore !== undefined) return failed(deps, step, common, lostBefore)
 
   step.progress.effect = 'possible'
   const ran = await prepared.run({ caller, resource, signal })
   timer.stage('effect')
   const shaped = ran.ok ? applyToResult(decided.decision.obligations, ran.value) : ran
   if (!shaped.ok) return failed(deps, step, common, shaped.error)
-  if (!(await stillStands(deps, caller))) return failed(deps, step, common, fault('GATEWAY_REVOKED'))
+  const lostMeanwhile = await lostGround(deps, caller, resource)
+  if (lostMeanwhile !== undefined) return failed(deps, step, common, lostMeanwhile)
 
   await deps.auditLog.append([
     { event: { ...common, type: 'AI_AGENT_CALL_COMPLETED', outcome: 'ok', decisionId: step.progress.decisionId } },
   ])
   timer.stage('outcome')
+  // The append brought word of everything committed before it, so what the last poll was too early for is known now.
+  const lostAtLast = await lostGround(deps, caller, resource)
+  if (lostAtLast !== undefined) return failed(deps, step, common, lostAtLast)
   deps.released.remember(caller.session.id, tool, shaped.value)
   return released(step, shaped.value)
 }
@@ -174,7 +176,7 @@ async function failed(
       error: refusal.cause,
     })
   }
-  return code === 'GATEWAY_REVOKED'
+  return code === 'GATEWAY_REVOKED' || code === 'GATEWAY_RESOURCE_CHANGED'
     ? denied(step, { code, message })
     : { ...trace(step), status: 'failed', code, message }
 }

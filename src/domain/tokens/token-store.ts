@@ -86,9 +86,12 @@ export class TokenStore {
     return this.#standing({ 'tokens.hash': hash })
   }
 
-  /** As `findStanding`, for a token that is known already. */
-  async standingOf(tokenId: string): Promise<TokenStanding | undefined> {
-    return this.#standing({ 'tokens.id': tokenId })
+  /** As `findStanding`, for a token that is known already, as long as that session of it is active. */
+  async standingOf(tokenId: string, sessionId: string): Promise<TokenStanding | undefined> {
+    return this.#standing({ 'tokens.id': tokenId }, (query) => {
+      const session = this.#db('sessions').where({ id: sessionId, token_id: tokenId, status: 'active' })
+      void query.whereExists(session)
+    })
   }
 
   async insert(token: Token, hash: Buffer): Promise<void> {
@@ -161,7 +164,10 @@ export class TokenStore {
     return rows.map(fromRow)
   }
 
-  async #standing(where: object): Promise<TokenStanding | undefined> {
+  async #standing(
+    where: object,
+    narrow: (query: Knex.QueryBuilder) => void = () => undefined,
+  ): Promise<TokenStanding | undefined> {
     const query = this.#db('tokens')
       .join('agents', 'agents.id', 'tokens.agent_id')
       .join('people', 'people.id', 'agents.owner_id')
@@ -173,6 +179,7 @@ export class TokenStore {
         owner_disabled: this.#db.raw('people.disabled_at IS NOT NULL'),
       })
       .where(where)
+    narrow(query)
     const row: StandingRow | undefined = await selectAgent(this.#db, query).first()
     return row && standingFromRow(row)
   }

@@ -10,6 +10,7 @@ import type { InTransaction } from '../../domain/work.ts'
 import type { QuestionDeps } from '../../gateway/agent-question.ts'
 import type { AuthFailures } from '../../gateway/auth-failures.ts'
 import type { CallMeter } from '../../gateway/call-meter.ts'
+import { createDirectory } from '../../gateway/directory.ts'
 import { createGuard } from '../../gateway/guard.ts'
 import { createActionsOn } from '../../gateway/listing.ts'
 import { createSuspendByPolicy } from '../../gateway/obligations/suspend-agent.ts'
@@ -47,7 +48,6 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
 /** Puts the agents' side together: guard, tools and endpoint. What is looked up often is remembered while no right changes. */
 export function createMcp(deps: McpDeps): McpEndpoint {
   const { authority, auditLog, stores, inTransaction, policy, settings } = deps
-  const secrets = authority.cache<SecretRecord | undefined>()
   const versions = authority.cache<SecretVersion | undefined>()
   const question = { history: deps.history, clock: authority, timeZone: deps.timeZone, hmacKey: deps.hmacKey }
   const guard = createGuard({
@@ -56,8 +56,8 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     auditLog,
     inTransaction,
     authority,
-    standingOf: (tokenId) => stores.tokens.standingOf(tokenId),
-    directory: { secret: (name) => secrets.get(name, () => stores.secrets.findByName(name)) },
+    standingOf: (tokenId, sessionId) => stores.tokens.standingOf(tokenId, sessionId),
+    directory: createDirectory(authority.cache<SecretRecord | undefined>(), (name) => stores.secrets.findByName(name)),
     released: new ReleasedValues(),
     suspendByPolicy: createSuspendByPolicy({ inTransaction }),
     denials: settings.denials,

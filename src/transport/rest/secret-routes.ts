@@ -169,10 +169,16 @@ export const secretRoutes: readonly Route[] = [
     body: bodyShape<{ readonly version?: number }>(revealSecretSchema),
     response: revealedSecretSchema,
     onceShown: ['value'],
-    errors: ['VERSION_UNKNOWN', 'SECRET_STORE_UNAVAILABLE', 'SECRET_VALUE_MISSING', 'SECRET_VALUE_DAMAGED'],
+    errors: [
+      'VERSION_UNKNOWN',
+      'GATEWAY_RESOURCE_CHANGED',
+      'SECRET_STORE_UNAVAILABLE',
+      'SECRET_VALUE_MISSING',
+      'SECRET_VALUE_DAMAGED',
+    ],
     find: (deps, { id }) => findSecret(deps, id),
     handle: async (deps, by, { body }, secret) => {
-      const revealed = await revealSecret(versionDeps(deps), by, secret.id, body.version)
+      const revealed = await revealSecret(versionDeps(deps), by, secret, body.version)
       return mapOk(revealed, ({ name, version, value }) => ({ name, version, value: value.expose() }))
     },
   }),
