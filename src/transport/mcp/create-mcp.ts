@@ -49,6 +49,8 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
 export function createMcp(deps: McpDeps): McpEndpoint {
   const { authority, auditLog, stores, inTransaction, policy, settings } = deps
   const versions = authority.cache<SecretVersion | undefined>()
+  const released = new ReleasedValues()
+  authority.onSessionEnd((sessionId) => released.forget(sessionId))
   const question = { history: deps.history, clock: authority, timeZone: deps.timeZone, hmacKey: deps.hmacKey }
   const guard = createGuard({
     ...question,
@@ -58,7 +60,7 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     authority,
     standingOf: (tokenId, sessionId) => stores.tokens.standingOf(tokenId, sessionId),
     directory: createDirectory(authority.cache<SecretRecord | undefined>(), (name) => stores.secrets.findByName(name)),
-    released: new ReleasedValues(),
+    released,
     suspendByPolicy: createSuspendByPolicy({ inTransaction }),
     denials: settings.denials,
     approvalDecideSeconds: settings.approvalDecideSeconds,
