@@ -162,11 +162,8 @@ async function openRecord(
     observers: [
       {
         appended: (events) => {
-          for (const event of events) {
-            history.record(event)
-            if (event.type === 'AI_AGENT_SESSION_ENDED' && event.sessionId !== null)
-              authority.sessionEnded(event.sessionId)
-          }
+          for (const event of events) history.record(event)
+          authority.appended(events)
         },
         authority: (epoch, nowMs) => authority.observe(epoch, nowMs),
       },

@@ -1,4 +1,5 @@
 import type { Clock } from '../../kernel/clock.ts'
+import type { AuditEvent } from '../audit/event.ts'
 import { type AuthorityCache, GenerationCache } from './authority-cache.ts'
 import { type AuthorityReading, endsPerReadMax } from './authority-store.ts'
 import { DatabaseClock } from './database-clock.ts'
@@ -78,6 +79,13 @@ export class AuthorityWatch implements Clock {
     // A look that was under way before the question may have seen too little.
     if (this.#looking !== undefined && !(await this.#looking)) return false
     return this.#isFresh() || this.#look()
+  }
+
+  /** Takes in what became durable through this replica. */
+  appended(events: readonly AuditEvent[]): void {
+    for (const { type, sessionId } of events) {
+      if (type === 'AI_AGENT_SESSION_ENDED' && sessionId !== null) this.sessionEnded(sessionId)
+    }
   }
 
   /** Takes in that a session ended. */
