@@ -51,7 +51,10 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   }
 }
 
-/** Protected resource metadata (RFC 9728): where this resource is, and how a bearer is sent. At the path form and the root. */
+/**
+ * Protected resource metadata (RFC 9728): where this resource is, and how a bearer is sent. At the path form and the root.
+ * It names no authorization server: bearers are issued by the operator, and none of the flows of OAuth gets one.
+ */
 function metadata({ publicUrl }: McpEndpointDeps, ctx: Koa.Context, request: RequestFacts): void {
   if (ctx.path !== resourceMetadataPath && ctx.path !== metadataRoot) return refuse(ctx, request, fault('NOT_FOUND'))
   ctx.body = {
@@ -142,15 +145,14 @@ function refuseForNow(ctx: Koa.Context, request: RequestFacts, { retryAfterSecon
 function refuse(
   ctx: Koa.Context,
   request: RequestFacts,
-  { code, message }: Fault,
+  { code, message, detail }: Fault,
   challenge?: Pick<McpEndpointDeps, 'publicUrl'>,
 ): void {
   const { http } = faults[code]
   if (http === 401 && challenge !== undefined) {
-    ctx.set(
-      'WWW-Authenticate',
-      `Bearer error="invalid_token", resource_metadata="${challenge.publicUrl()}${resourceMetadataPath}"`,
-    )
+    // RFC 6750 section 3.1: who sent no credential gets no error code.
+    const error = detail === 'TOKEN_MISSING' ? '' : 'error="invalid_token", '
+    ctx.set('WWW-Authenticate', `Bearer ${error}resource_metadata="${challenge.publicUrl()}${resourceMetadataPath}"`)
   }
   if (code === 'SESSION_LIMIT') ctx.set('Retry-After', String(sessionLimits.retryAfterSeconds))
   ctx.status = http
