@@ -58,6 +58,16 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
         ),
       )
     })
+  program
+    .command('connect')
+    .description('Bridge an MCP client on stdin and stdout to the gateway')
+    .option('--token-file <file>', 'where the MCP token is, and its successors are kept')
+    .addHelpText('after', connectHelp)
+    .action(async ({ tokenFile }: { readonly tokenFile?: string }) => {
+      const { connect } = await import('./connect/connect-command.ts')
+      const note = (text: string) => void io.stderr.write(`certlocker: ${text}\n`)
+      await connect({ environment: io.environment, tokenFile, note, interrupted: io.interrupted })
+    })
   registerNounCommands(program, io)
   registerAuditCommands(program, io)
   registerConfigCommands(program, io)
@@ -71,6 +81,10 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
     })
   return program
 }
+
+const connectHelp = `
+The gateway is CERTLOCKER_URL. The token is that of --token-file, else CERTLOCKER_MCP_TOKEN, else the one that the
+keychain (macOS: security, Linux: secret-tool) holds for this gateway. A token that rotates needs --token-file.`
 
 function isOtherCommand({ commands }: Command, name: string | undefined): boolean {
   return commands.some((command) => command.name() === name)
