@@ -1,4 +1,4 @@
-import { SdkHttpError } from '@modelcontextprotocol/client'
+import { SdkError, SdkHttpError } from '@modelcontextprotocol/client'
 import { isObject } from '../api.ts'
 import { ConnectError } from './token-source.ts'
 
@@ -6,6 +6,7 @@ import { ConnectError } from './token-source.ts'
 export function failureText(url: string, error: unknown): string {
   if (error instanceof ConnectError) return sentence(error.message)
   if (error instanceof SdkHttpError) return httpFailure(url, error)
+  if (error instanceof SdkError || error instanceof SyntaxError) return notTheGateway(url, 'answered')
   return `${url} cannot be reached: start the gateway (certlocker serve) or set CERTLOCKER_URL`
 }
 
@@ -31,11 +32,14 @@ export interface RpcError {
 function httpFailure(url: string, error: SdkHttpError): string {
   const { status } = error
   const { message, requestId } = refusalIn(error)
-  if (message === undefined)
-    return `${url} answered HTTP ${status}, but not as CertLocker does: check CERTLOCKER_URL and the proxies in between`
+  if (message === undefined) return notTheGateway(url, `answered HTTP ${status}`)
   const trace = typeof requestId === 'string' ? ` (request ${requestId})` : ''
   const remedy = remedies[status] ?? (status >= 500 ? ': try again, and look at the log of the gateway' : '')
   return `the gateway answered HTTP ${status}, ${codeIn(error)}, ${String(message)}${remedy}${trace}`
+}
+
+function notTheGateway(url: string, answered: string): string {
+  return `${url} ${answered}, but not as CertLocker does: check CERTLOCKER_URL and the proxies in between`
 }
 
 const remedies: Readonly<Record<number, string>> = {
