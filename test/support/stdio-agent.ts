@@ -51,7 +51,7 @@ export async function stdioAgent({ url, token, argv = [], kind, env = {} }: Brid
   const errors: Error[] = []
   client.onerror = (error: Error) => void errors.push(error)
   // Both clients take both transports; their types only differ in how they say so.
-  await (client as ClientV2).connect(transport as StdioV2)
+  await (client as ClientV2).connect(transport)
   return {
     pid: transport.pid ?? 0,
     calls: async (name, args = {}) => {

@@ -32,10 +32,10 @@ export interface RpcError {
 function httpFailure(url: string, error: SdkHttpError): string {
   const { status } = error
   const { message, requestId } = refusalIn(error)
-  if (message === undefined) return notTheGateway(url, `answered HTTP ${status}`)
+  if (typeof message !== 'string') return notTheGateway(url, `answered HTTP ${status}`)
   const trace = typeof requestId === 'string' ? ` (request ${requestId})` : ''
   const remedy = remedies[status] ?? (status >= 500 ? ': try again, and look at the log of the gateway' : '')
-  return `the gateway answered HTTP ${status}, ${codeIn(error)}, ${String(message)}${remedy}${trace}`
+  return `the gateway answered HTTP ${status}, ${codeIn(error)}, ${message}${remedy}${trace}`
 }
 
 function notTheGateway(url: string, answered: string): string {

@@ -15,6 +15,8 @@ export class RotatingToken implements AuthProvider {
   readonly #source: TokenSource
   readonly #note: Note
   #current: string | undefined
+  /** Not asked about again; the next token in its place is. */
+  #refused: string | undefined
 
   constructor(url: string, source: TokenSource, note: Note) {
     this.#url = url
@@ -54,6 +56,7 @@ export class RotatingToken implements AuthProvider {
   async #step(signal: AbortSignal): Promise<number | 'never' | 'unknown'> {
     const stored = await this.#read()
     this.#current = stored
+    if (stored === this.#refused) return 'unknown'
     const answer = await askRotation(this.#url, stored, signal)
     switch (answer.kind) {
       case 'rotated':
@@ -63,13 +66,12 @@ export class RotatingToken implements AuthProvider {
         return answer.dueInMs
       case 'not-due':
         return Math.max(answer.dueInMs, RETRY_MS_FIRST)
-      case 'unknown':
-        return 'unknown'
       case 'refused':
+        this.#refused = stored
         this.#note(`the gateway does not accept the MCP token of ${this.#source.place}`)
-        return 'never'
-      case 'never':
-        return 'never'
+        return 'unknown'
+      default:
+        return answer.kind
     }
   }
 
