@@ -58,21 +58,17 @@ export class RotatingToken implements AuthProvider {
     this.#current = stored
     if (stored === this.#refused) return 'unknown'
     const answer = await askRotation(this.#url, stored, signal)
-    switch (answer.kind) {
-      case 'rotated':
-        // First kept, then used: once it was used, its predecessor gets no other successor.
-        await this.#source.keep(answer.value)
-        this.#current = answer.value
-        return answer.dueInMs
-      case 'not-due':
-        return Math.max(answer.dueInMs, RETRY_MS_FIRST)
-      case 'refused':
-        this.#refused = stored
-        this.#note(`the gateway does not accept the MCP token of ${this.#source.place}`)
-        return 'unknown'
-      default:
-        return answer.kind
+    if (answer.kind === 'rotated') {
+      // First kept, then used: once it was used, its predecessor gets no other successor.
+      await this.#source.keep(answer.value)
+      this.#current = answer.value
+      return answer.dueInMs
     }
+    if (answer.kind === 'not-due') return Math.max(answer.dueInMs, RETRY_MS_FIRST)
+    if (answer.kind !== 'refused') return answer.kind
+    this.#refused = stored
+    this.#note(`the gateway does not accept the MCP token of ${this.#source.place}`)
+    return 'unknown'
   }
 
   async #read(): Promise<string> {
