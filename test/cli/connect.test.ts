@@ -176,6 +176,12 @@ describe('the bare command', { timeout: 60_000 }, () => {
     if (started.token) expect(stdout + stderr).not.toContain(started.token)
   })
 
+  test('does not start without an address', async () => {
+    const { exitCode, stdout, stderr } = await piped([initialize], { url: 'gateway' })
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
+    expect(stderr).toContain('CERTLOCKER_URL is no address')
+  })
+
   test('takes the token from a file, and says when others can read it', async () => {
     const file = join(folder, 'token')
     await writeFile(file, `${token}\n`, { mode: 0o600 })

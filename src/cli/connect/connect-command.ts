@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import type { CliEnvironment } from '../../config/cli-environment.ts'
+import { CliError, exitCodes } from '../cli-error.ts'
 import { Bridge } from './bridge.ts'
 import { heldToken } from './held-token.ts'
 import { readKeychain } from './keychain.ts'
@@ -23,9 +24,12 @@ export interface Connect {
 /**
  * Speaks MCP on stdin and stdout for a client that cannot send headers, and streamable HTTP to the gateway. Resolves when
  * the client closes stdin, or on an interrupt.
+ * @throws CliError when CERTLOCKER_URL is no address
  */
 export async function connect({ environment, tokenFile: file, note, interrupted }: Connect): Promise<void> {
   const { url } = environment
+  if (!URL.canParse(url))
+    throw new CliError(exitCodes.usage, `CERTLOCKER_URL is no address such as https://gateway.example.com: ${url}`)
   const token = new RotatingToken(url, sourceOf(environment, file, note), note)
   const gateway = new StreamableHTTPClientTransport(new URL(`${url}/rest/mcp`), { authProvider: token })
   const input = new PassThrough()
