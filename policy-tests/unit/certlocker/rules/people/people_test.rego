@@ -172,6 +172,22 @@ test_groups[name] if {
 	answer(fixture.call(case.as, case.action, case.resource)) == case.answer
 }
 
+test_without_groups[name] if {
+	others := {"deny": {"GROUPLESS_NOT_OWN"}, "allow": {"ROLE_PERMITTED"}}
+	some name, case in {
+		"one's own agent": {"as": "operator", "action": "agent.suspend", "resource": "ada-agent", "answer": yes},
+		"another's agent": {"as": "operator", "action": "agent.suspend", "resource": "bo-agent", "answer": others},
+		"another's agent, to read": {"as": "approver", "action": "agent.read", "resource": "ada-agent", "answer": others},
+		"a token of one's own agent": {"as": "operator", "action": "token.create", "resource": "ada-token", "answer": yes},
+		"a token of another's agent": {"as": "operator", "action": "token.create", "resource": "bo-token", "answer": others},
+		"a name that is not there": {"as": "operator", "action": "agent.suspend", "resource": "unknown-agent", "answer": yes},
+		"what belongs to nobody": {"as": "approver", "action": "approval.approve", "resource": "groupless-approval", "answer": others},
+		"an auditor reads all": {"as": "auditor", "action": "agent.read", "resource": "bo-agent", "answer": yes},
+		"an admin changes all": {"as": "admin", "action": "agent.revoke", "resource": "bo-agent", "answer": yes},
+	}
+	answer(fixture.call(case.as, case.action, case.resource)) == case.answer
+}
+
 test_private_secrets[name] if {
 	others := {"deny": {"PRIVATE_NOT_OWN"}, "allow": {"ROLE_PERMITTED"}}
 	some name, case in {
