@@ -6,6 +6,7 @@ import { startEmbeddedCluster } from './adapters/postgres/embedded-cluster.ts'
 import { migrateUp } from './adapters/postgres/migrate.ts'
 import { openConnection } from './adapters/postgres/open-connection.ts'
 import { openDatabase } from './adapters/postgres/pool.ts'
+import { reachDatabase } from './adapters/postgres/reach-database.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
 import { loadSealedBoxKey } from './adapters/sealed-box/sealed-box-key.ts'
 import { SealedBoxSource } from './adapters/sealed-box/sealed-box-source.ts'
@@ -185,7 +186,11 @@ async function openSecrets(config: Config, { knex, authority }: Store) {
 }
 
 async function databaseAddress(config: Config, log: Log, undo: Undo): Promise<DatabaseAddress> {
-  if (config.database.url !== undefined) return { url: config.database.url }
+  const { url } = config.database
+  if (url !== undefined) {
+    await reachDatabase(url)
+    return { url }
+  }
   const cluster = await startEmbeddedCluster({ directory: join(config.dataDir, 'postgres'), log })
   undo.push(() => cluster.stop())
   return { connection: cluster.connection }

@@ -61,6 +61,7 @@ export const faults = {
   },
   INTERNAL: { kind: 'internal', http: 500, retry: false, text: 'Internal error' },
   DATABASE_UNAVAILABLE: { kind: 'unavailable', http: 503, retry: true, text: 'The database cannot be reached' },
+  ADDRESS_TAKEN: { kind: 'unavailable', http: 503, retry: true, text: 'The address to listen on is taken' },
   SHUTTING_DOWN: { kind: 'unavailable', http: 503, retry: true, text: 'The gateway is stopping' },
   SECRET_STORE_UNAVAILABLE: { kind: 'unavailable', http: 503, retry: true, text: 'The secret store cannot be reached' },
   SECRET_VALUE_MISSING: {
