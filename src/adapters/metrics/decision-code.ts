@@ -18,6 +18,7 @@ export const shippedCodes: readonly string[] = [
   'GROUP_MISMATCH',
   'GROUP_NOT_HELD',
   'OWNER_DISABLED',
+  'PERSON_ONLY',
   'PRIVATE_NOT_OWN',
   'PRIVATE_OWNER_MISMATCH',
   'READ_BUDGET_EXCEEDED',

@@ -23,6 +23,18 @@ deny contains reason.of(rego.metadata.rule(), details) if {
 }
 
 # METADATA
+# title: >-
+#   Access denied. {what} a person only, not {to} service account: register one (certlocker people create), make them an
+#   API key (certlocker api-keys create) and use that
+# custom:
+#   code: PERSON_ONLY
+#   severity: medium
+#   remedy: Register a person, make them an API key, and use that instead of the key of a service account.
+deny contains reason.of(rego.metadata.rule(), _for_people_only[input.call.action]) if {
+	input.principal.kind == "service"
+}
+
+# METADATA
 # title: Access denied. Your groups are [{principal}], the {type} is in [{resource}]
 # custom:
 #   code: GROUP_NOT_HELD
@@ -78,6 +90,7 @@ deny contains reason.of(rego.metadata.rule(), {}) if {
 allow contains reason.of(rego.metadata.rule(), {"role": input.principal.role, "action": input.call.action}) if {
 	_is_person_or_service
 	_role_permits
+	not _denied_to_services
 }
 
 _is_person_or_service if input.principal.kind in {"person", "service"}
@@ -89,12 +102,17 @@ _role_name := "(none)" if input.principal.role == ""
 _role_permits if {
 	not input.principal.status in {"suspended", "revoked"}
 	_in_table
-	not _for_people_only
 }
 
-_for_people_only if {
-	input.principal.kind != "person"
-	input.call.action in {"approval.approve", "approval.deny", "secret.reveal"}
+_denied_to_services if {
+	input.principal.kind == "service"
+	_for_people_only[input.call.action]
+}
+
+_for_people_only := {
+	"approval.approve": {"what": "An approval is decided by", "to": "by a"},
+	"approval.deny": {"what": "An approval is decided by", "to": "by a"},
+	"secret.reveal": {"what": "A value is revealed to", "to": "to a"},
 }
 
 _in_table if input.principal.role == "admin"

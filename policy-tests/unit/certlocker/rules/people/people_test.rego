@@ -141,7 +141,8 @@ test_admin_may_everything[action] if {
 
 test_service_account_neither_approves_nor_sees_values[action] if {
 	some action in actions
-	expected := {true: no, false: yes}[action in {"approval.approve", "approval.deny", "secret.reveal"}]
+	for_people := {"deny": {"PERSON_ONLY"}, "allow": set()}
+	expected := {true: for_people, false: yes}[action in {"approval.approve", "approval.deny", "secret.reveal"}]
 	answer(fixture.call("automation", action, "none")) == expected
 }
 
