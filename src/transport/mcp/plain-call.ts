@@ -2,10 +2,10 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { FromSchema } from 'json-schema-to-ts'
 import type { Tool } from '../../gateway/tool.ts'
+import { handshakeRevisions } from './message.ts'
 
 const META = 'io.modelcontextprotocol/'
 const MODERN = '2026-07-28'
-const HANDSHAKE = ['2025-11-25', '2025-06-18', '2025-03-26']
 
 const text = { type: 'string' } as const
 const meta = {
@@ -80,7 +80,7 @@ function eraOf(headers: IncomingHttpHeaders, { name, _meta }: PlainRequest['para
     const isMirrored = headers['mcp-method'] === 'tools/call' && headers['mcp-name'] === name
     return isMirrored && isModernMeta(_meta) ? 'modern' : undefined
   }
-  const isHandshake = typeof version === 'string' && HANDSHAKE.includes(version)
+  const isHandshake = typeof version === 'string' && handshakeRevisions.includes(version)
   return isHandshake && _meta === undefined && headers['mcp-method'] === undefined ? 'handshake' : undefined
 }
 
