@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { startGateway } from './app.ts'
 import { type ConfigSources, loadConfig } from './config/load-config.ts'
+import { unbuiltSettings } from './config/unbuilt-settings.ts'
 import { FaultError } from './kernel/fault.ts'
 import type { FaultCode } from './kernel/faults.ts'
 import { standardLog } from './kernel/log.ts'
@@ -21,8 +22,8 @@ export async function serve(sources: ConfigSources, print: (line: string) => voi
   }
   const { config } = loaded.value
   const log = standardLog('info')
-  if (config.vault.address !== undefined)
-    log.warn('vault.address is set, but this version keeps secret values in the sealed box')
+  for (const { settings, instead } of unbuiltSettings(loaded.value.origins))
+    log.warn('set, but not used by this version', { settings: settings.join(' '), instead })
   const stopping = signalled()
   try {
     const gateway = await startGateway(config, {

@@ -100,6 +100,14 @@ describe('a start that cannot be says what is wrong, where, and what to do, in a
     expect(ended.stderr).not.toContain('not-the-password')
   })
 
+  test('but first of all, what is set and does nothing yet', async () => {
+    const { stderr } = await serve({
+      ...externalDatabase((url) => (url.port = '9')),
+      CERTLOCKER_BASTION__PORT: '2200',
+    })
+    expect(stderr.split('\n').filter((line) => line.includes('bastion.port'))).toHaveLength(1)
+  })
+
   test('a configuration file that is not there', async () => {
     expect(await serve({}, '--config', '/nope')).toEqual({
       code: 78,

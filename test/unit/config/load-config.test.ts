@@ -79,6 +79,17 @@ describe('a setting', () => {
     expect(await placesOfProblems({ VAULT_ADDR_FILE: join(folder, 'absent') })).toEqual(['VAULT_ADDR_FILE'])
   })
 
+  test.each(['CERTLOCKER_DATABASE__URL', 'DATABASE_URL', 'CERTLOCKER_BOOTSTRAP__ADMIN_KEY'])(
+    'is refused when %s and its _FILE are both set, naming both',
+    async (name) => {
+      const text = 'postgres://one/database-with-a-long-name'
+      const both = await loadConfig({ environment: { [name]: text, [`${name}_FILE`]: file('both', text) } })
+      expect(both.ok ? [] : both.error).toEqual([
+        { place: name, problem: `and ${name}_FILE are both set: keep one of them` },
+      ])
+    },
+  )
+
   test('that is a path starts at the folder of the file that gives it', async () => {
     const { config } = await loaded({}, file('paths.yaml', 'dataDir: data'))
     expect(config.dataDir).toBe(join(folder, 'data'))
