@@ -49,11 +49,12 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
     .command('demo')
     .description('See it work: a throw-away gateway, a real MCP client, three questions and the proof')
     .option('--keep', 'leave it running and print its addresses')
-    .action(async ({ keep = false }: { readonly keep?: boolean }) => {
+    .option('--json', 'print one JSON document: questions, decisions, audit lines and the proof')
+    .action(async ({ keep = false, json = false }: { readonly keep?: boolean; readonly json?: boolean }) => {
       const { demo } = await import('./demo/demo.ts')
       exitWith(
         await demo(
-          { keep },
+          { keep, json },
           { line: (text) => void io.stdout.write(`${text}\n`), untilInterrupted: () => untilAborted(io.interrupted) },
         ),
       )
