@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises'
 import { parseCidr } from '../kernel/cidr.ts'
+import { privateFileProblem } from '../kernel/private-file.ts'
 import type { Config } from './config.schema.ts'
 import type { ConfigProblem } from './config-problem.ts'
 import { plaintextProblem } from './plaintext-problem.ts'
@@ -13,7 +14,7 @@ export async function settingProblems(config: Config): Promise<readonly ConfigPr
     ...http.trustedProxies.map((text) => networkProblem('http.trustedProxies', text)),
     ...egress.privateCidrs.map((text) => networkProblem('egress.privateCidrs', text)),
     http.tls && (await fileProblem('http.tls.certFile', http.tls.certFile)),
-    http.tls && (await fileProblem('http.tls.keyFile', http.tls.keyFile)),
+    http.tls && (await keyFileProblem('http.tls.keyFile', http.tls.keyFile)),
   ].filter((problem) => problem !== undefined)
 }
 
@@ -37,4 +38,11 @@ async function fileProblem(place: string, file: string): Promise<ConfigProblem |
   } catch {
     return { place, problem: `names ${file}, which cannot be read` }
   }
+}
+
+async function keyFileProblem(place: string, file: string): Promise<ConfigProblem | undefined> {
+  const unreadable = await fileProblem(place, file)
+  if (unreadable !== undefined) return unreadable
+  const problem = await privateFileProblem(file)
+  return problem === undefined ? undefined : { place, problem: `names a file that is not private: ${problem}` }
 }

@@ -108,6 +108,11 @@ describe('a start that cannot be says what is wrong, where, and what to do, in a
     expect(stderr.split('\n').filter((line) => line.includes('bastion.port'))).toHaveLength(1)
   })
 
+  test('and that a database password would cross the network in the clear', async () => {
+    const { stderr } = await serve({ CERTLOCKER_DATABASE__URL: 'postgres://u:p@db.invalid/x' })
+    expect(stderr).toMatch(/"level":"warn".*without TLS.*"host":"db\.invalid".*sslmode=verify-full/)
+  })
+
   test('a configuration file that is not there', async () => {
     expect(await serve({}, '--config', '/nope')).toEqual({
       code: 78,
