@@ -48,7 +48,7 @@ function externalDatabase(change: (url: URL) => void): Readonly<Record<string, s
   return { CERTLOCKER_DATABASE__URL: url.href }
 }
 
-describe('a start that cannot be says what is wrong, where, and what to do, in a line', () => {
+describe('a start that cannot be says what is wrong, where, and what to do, in a line', { timeout: 60_000 }, () => {
   const cases: readonly (readonly [string, () => Readonly<Record<string, string>>, number, RegExp])[] = [
     [
       'no database server',

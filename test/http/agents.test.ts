@@ -179,6 +179,18 @@ describe('an agent in no group', () => {
     expect((await ana.api.post(`${path}/revoke`)).status).toBe(200)
   })
 
+  test('has no tokens that the groups they once had make reachable', async () => {
+    await gateway.api.create('/agents', { ...agent, name: 'drifter', groups: ['edge'] })
+    const { token } = await ana.api.create('/tokens', {
+      agentId: 'drifter',
+      name: 'old',
+      groups: ['edge'],
+      ttlSeconds: 60,
+    })
+    await gateway.api.patch('/agents/drifter', { groups: [] })
+    expect((await pia.api.post(`/tokens/${(token as { id: string }).id}/revoke`)).status).toBe(403)
+  })
+
   test('comes into a group by its owner, and is then shared with it', async () => {
     expect((await ana.api.patch('/agents/loner', { groups: ['edge'] })).status).toBe(200)
     expect((await pia.api.get('/agents/loner')).status).toBe(200)

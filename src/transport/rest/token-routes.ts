@@ -124,5 +124,6 @@ function tokenOf(
   agent: Pick<Agent, 'groups' | 'ownerId'> | undefined,
   token: Pick<ResourceInput, 'id' | 'name' | 'exists'> & { readonly groups: readonly string[] },
 ): Promise<ResourceInput> {
-  return resourceInGroups(stores, { ...token, type: 'token', owner: agent?.ownerId ?? '' }, agent?.groups)
+  const { groups = token.groups, ownerId: owner = '' } = agent ?? {}
+  return resourceInGroups(stores, { ...token, type: 'token', owner, groups })
 }

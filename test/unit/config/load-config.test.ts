@@ -121,6 +121,9 @@ describe('a configuration that is wrong', () => {
     [{ CERTLOCKER_POLICY__TIME_ZONE: 'Europe/Berlin' }, []],
     [{ CERTLOCKER_HTTP__TRUSTED_PROXIES: '10.0.0.0/8,10.0.0.0/99' }, ['http.trustedProxies']],
     [{ CERTLOCKER_EGRESS__PRIVATE_CIDRS: '10.0.0.1/8' }, ['egress.privateCidrs']],
+    [{ DATABASE_URL: 'postgres://u:pass#word@db/x' }, ['database.url']],
+    [{ DATABASE_URL: 'postgres://u:100%@db/x' }, ['database.url']],
+    [{ DATABASE_URL: 'postgres://u:pass%23word@db/x?sslmode=verify-full' }, []],
     [
       { CERTLOCKER_HTTP__TLS__CERT_FILE: '/absent.pem', CERTLOCKER_HTTP__TLS__KEY_FILE: '/absent.key' },
       ['http.tls.certFile', 'http.tls.keyFile'],
