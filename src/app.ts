@@ -5,7 +5,6 @@ import { databaseFault } from './adapters/postgres/database-fault.ts'
 import { startEmbeddedCluster } from './adapters/postgres/embedded-cluster.ts'
 import { migrateUp } from './adapters/postgres/migrate.ts'
 import { openConnection } from './adapters/postgres/open-connection.ts'
-import { plaintextHost } from './adapters/postgres/plaintext-host.ts'
 import { openDatabase } from './adapters/postgres/pool.ts'
 import { reachDatabase } from './adapters/postgres/reach-database.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
@@ -189,13 +188,7 @@ async function openSecrets(config: Config, { knex, authority }: Store) {
 async function databaseAddress(config: Config, log: Log, undo: Undo): Promise<DatabaseAddress> {
   const { url } = config.database
   if (url !== undefined) {
-    const host = plaintextHost(url)
-    if (host !== undefined)
-      log.warn('the database is used without TLS: password and data cross the network in the clear', {
-        host,
-        remedy: 'add sslmode=verify-full (and sslrootcert=FILE for an own CA) to database.url',
-      })
-    await reachDatabase(url)
+    await reachDatabase(url, log)
     return { url }
   }
   const cluster = await startEmbeddedCluster({ directory: join(config.dataDir, 'postgres'), log })

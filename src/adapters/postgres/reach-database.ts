@@ -1,14 +1,22 @@
 import { type Fault, FaultError, fault } from '../../kernel/fault.ts'
+import type { Log } from '../../kernel/log.ts'
 import type { Secret } from '../../kernel/secret.ts'
 import { databaseFault, describedError } from './database-fault.ts'
 import { openConnection } from './open-connection.ts'
+import { plaintextHost } from './plaintext-host.ts'
 
 /**
- * Connects once to the external database.
+ * Connects once to the external database. Warns when that is over a network without TLS.
  * @throws FaultError that names place and remedy: DATABASE_UNAVAILABLE when no server answers, CONFIGURATION_INVALID when
  * one does and refuses
  */
-export async function reachDatabase(url: Secret<string>): Promise<void> {
+export async function reachDatabase(url: Secret<string>, log: Log): Promise<void> {
+  const host = plaintextHost(url)
+  if (host !== undefined)
+    log.warn('the database is used without TLS: password and data cross the network in the clear', {
+      host,
+      remedy: 'add sslmode=verify-full (and sslrootcert=FILE for an own CA) to database.url',
+    })
   try {
     const connection = await openConnection({ url, applicationName: 'certlocker-start' })
     await connection.end()
