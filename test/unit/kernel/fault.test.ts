@@ -4,7 +4,7 @@ import { type FaultInfo, faults } from '../../../src/kernel/faults.ts'
 import { err, ok } from '../../../src/kernel/result.ts'
 
 const statusesOf: { readonly [kind in FaultInfo['kind']]: readonly number[] } = {
-  invalid: [400, 405, 413],
+  invalid: [400, 405, 413, 422],
   unauthenticated: [401],
   forbidden: [403],
   not_found: [404],
