@@ -34,7 +34,7 @@ export async function sessionOf(deps: CallSessionDeps, asked: SessionRequest): P
   if (message.kind === 'initialize') return start(deps, asked, 'handshake')
   if (message.kind === 'handshake') return namedSession(deps, caller, sessionId)
   const { client } = message
-  const key = JSON.stringify([caller.standing.token.id, client.name, client.version, asked.request.clientIp])
+  const key = JSON.stringify([caller.standing.token.chainId, client.name, client.version, asked.request.clientIp])
   const session = await deps.sessionCache.get(key, async () => {
     const started = await start(deps, asked, 'stateless')
     if (!started.ok) throw new FaultError(started.error)
@@ -43,7 +43,7 @@ export async function sessionOf(deps: CallSessionDeps, asked: SessionRequest): P
   return session === undefined ? err(fault('NOT_FOUND')) : ok(session)
 }
 
-/** The active session of this very token that a request names. An id alone opens nothing. */
+/** The active session of this very token, or of one it came from by rotation, that a request names. An id alone opens nothing. */
 export async function namedSession(
   deps: Pick<CallSessionDeps, 'sessions' | 'sessionCache'>,
   caller: Authenticated,
@@ -53,7 +53,7 @@ export async function namedSession(
     return err(fault('ARGUMENT_INVALID', { message: 'Mcp-Session-Id is missing; send initialize first' }))
   // Apart from the keys of stateless clients, which anybody could send as an id.
   const session = await deps.sessionCache.get(`id ${id}`, () => deps.sessions.findActive(id))
-  if (session === undefined || session.tokenId !== caller.standing.token.id)
+  if (session === undefined || session.tokenId !== caller.standing.token.chainId)
     return err(fault('NOT_FOUND', { message: 'No such session; send initialize' }))
   return ok(session)
 }
@@ -69,7 +69,8 @@ async function start(
     deps,
     {
       agent: { id: agent.id, name: agent.name },
-      tokenId: token.id,
+      // A session is the chain's, so that rotation does not end it.
+      tokenId: token.chainId,
       transport,
       protocolVersion: message.protocolVersion,
       client: { ip: request.clientIp, ...message.client },
