@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../kernel/result.ts'
 /** The member of a request's `_meta` that marks two requests as one, for a client that did not get the answer. */
 export const idempotencyKeyName = 'certlocker/idempotencyKey'
 
-export const idempotencyKeyCharactersMax = 256
+const idempotencyKeyCharactersMax = 256
 
 /** The digest under which a key is kept; null when none was sent. The problem quotes no value. */
 export function idempotencyKeyDigest(sent: unknown): Result<string | null, string> {

@@ -33,8 +33,11 @@ export async function up(knex: Knex): Promise<void> {
   `)
 }
 
+/** Without these columns a value that was replaced or spent would open everything again, so such tokens end here. */
 export async function down(knex: Knex): Promise<void> {
   await knex.raw(`
+    UPDATE tokens SET revoked_at = clock_timestamp()
+      WHERE revoked_at IS NULL AND (single_use OR rotate_every_seconds IS NOT NULL);
     DROP INDEX tokens_usable_idx;
     CREATE INDEX tokens_expires_idx ON tokens (expires_at) WHERE expired_event_at IS NULL AND revoked_at IS NULL;
     ALTER TABLE tokens
