@@ -231,4 +231,20 @@ describe('a thief with a copy of a value', () => {
       }),
     )
   })
+
+  test('cannot have a later value replaced either: asking again is a reuse once any of its successors was in use', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5 }), (generations) => {
+        const chain = new Chain({ everySeconds: 1, overlapSeconds: 60 })
+        const stolen = chain.current
+        for (let generation = 0; generation <= generations; generation++) {
+          chain.now += 1000
+          expect(chain.rotate(chain.current)).toBe('rotated')
+        }
+        expect(isUnused(chain.current)).toBe(true)
+        expect(chain.rotate(stolen)).toBe('reused')
+        expect(chain.standing()).toEqual([])
+      }),
+    )
+  })
 })
