@@ -1,9 +1,8 @@
 import { join } from 'node:path'
 import { createMetrics } from './adapters/metrics/metrics.ts'
-import type { DatabaseAddress } from './adapters/postgres/connection-settings.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
-import { startEmbeddedCluster } from './adapters/postgres/embedded-cluster.ts'
 import { migrateUp } from './adapters/postgres/migrate.ts'
+import { obtainDatabase } from './adapters/postgres/obtain-database.ts'
 import { openConnection } from './adapters/postgres/open-connection.ts'
 import { openDatabase } from './adapters/postgres/pool.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
@@ -126,15 +125,20 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
 
 /** The database, migrated, with the clock and the authority epoch that come from it. */
 async function openStore(config: Config, log: Log, undo: Undo) {
-  const address = await databaseAddress(config, log, undo)
+  const directory = join(config.dataDir, 'postgres')
+  const { address, stop } = await obtainDatabase({ url: config.database.url, directory }, log)
+  undo.push(stop)
   const database = openDatabase({ ...address, poolMax: POOL_CONNECTIONS_MAX, applicationName: 'certlocker', log })
   undo.push(() => database.close())
   const { knex } = database
   await migrateUp(knex)
   const history = new CallHistory(new HistoryStore(knex))
-  const readings = new AuthorityStore(knex)
+  // A connection of its own: whether anybody may be let through must not wait behind those who fill the pool.
+  const lookout = openDatabase({ ...address, poolMax: 1, applicationName: 'certlocker-authority', log })
+  undo.push(() => lookout.close())
+  const readings = new AuthorityStore(lookout.knex)
   const authority = new AuthorityWatch({
-    read: () => readings.read(),
+    read: (logSize) => readings.read(logSize),
     polled: (size) => history.follow(size),
     failed: (error) => log.warn('the authority epoch cannot be read', { error }),
     monotonicMs: () => performance.now(),
@@ -160,6 +164,7 @@ async function openRecord(
       {
         appended: (events) => {
           for (const event of events) history.record(event)
+          authority.appended(events)
         },
         authority: (epoch, nowMs) => authority.observe(epoch, nowMs),
       },
@@ -178,13 +183,6 @@ async function openSecrets(config: Config, { knex, authority }: Store) {
   const key = must(await loadSealedBoxKey({ knex, clock: authority, keyFile: config.secrets.keyFile }))
   const source = new SealedBoxSource({ knex, key, clock: authority })
   return { source, hmacKey: key.deriveKey('certlocker.sensitive-arguments/v1') }
-}
-
-async function databaseAddress(config: Config, log: Log, undo: Undo): Promise<DatabaseAddress> {
-  if (config.database.url !== undefined) return { url: config.database.url }
-  const cluster = await startEmbeddedCluster({ directory: join(config.dataDir, 'postgres'), log })
-  undo.push(() => cluster.stop())
-  return { connection: cluster.connection }
 }
 
 /** A start that is refused ends by an exception, which the process turns into its exit code. */

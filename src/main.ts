@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { startGateway } from './app.ts'
 import { type ConfigSources, loadConfig } from './config/load-config.ts'
+import { unbuiltSettings } from './config/unbuilt-settings.ts'
 import { FaultError } from './kernel/fault.ts'
+import type { FaultCode } from './kernel/faults.ts'
 import { standardLog } from './kernel/log.ts'
 
 export const exitCodes = { ok: 0, failed: 1, configuration: 78 } as const
@@ -20,8 +22,8 @@ export async function serve(sources: ConfigSources, print: (line: string) => voi
   }
   const { config } = loaded.value
   const log = standardLog('info')
-  if (config.vault.address !== undefined)
-    log.warn('vault.address is set, but this version keeps secret values in the sealed box')
+  for (const { settings, instead } of unbuiltSettings(loaded.value.origins))
+    log.warn('set, but not used by this version', { settings: settings.join(' '), instead })
   const stopping = signalled()
   try {
     const gateway = await startGateway(config, {
@@ -37,9 +39,9 @@ export async function serve(sources: ConfigSources, print: (line: string) => voi
     clearTimeout(forced)
     return exitCodes.ok
   } catch (error) {
+    if (!(error instanceof FaultError)) log.error('start failed', { error })
     const { code, text } = refusal(error)
     process.stderr.write(`certlocker cannot start: ${text}\n`)
-    if (code === exitCodes.failed) log.error('start failed', { error })
     return code
   }
 }
@@ -50,13 +52,16 @@ function signalled(): Promise<NodeJS.Signals> {
   })
 }
 
-/** Keys, log and policy that do not fit are the operator's to settle; a database that is away may come back. */
+/** What may be over by itself, so that a supervisor does well to try again. */
+const passing: ReadonlySet<FaultCode> = new Set(['DATABASE_UNAVAILABLE', 'ADDRESS_TAKEN'])
+
+/** Keys, log and policy that do not fit are the operator's to settle. */
 function refusal(error: unknown): { code: number; text: string } {
   if (!(error instanceof FaultError))
     return { code: exitCodes.failed, text: error instanceof Error ? error.message : 'unknown error' }
   const { code, message, detail } = error.fault
   return {
-    code: code === 'DATABASE_UNAVAILABLE' ? exitCodes.failed : exitCodes.configuration,
+    code: passing.has(code) ? exitCodes.failed : exitCodes.configuration,
     text: [message, detail].filter(Boolean).join(': '),
   }
 }

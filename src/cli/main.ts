@@ -49,14 +49,25 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
     .command('demo')
     .description('See it work: a throw-away gateway, a real MCP client, three questions and the proof')
     .option('--keep', 'leave it running and print its addresses')
-    .action(async ({ keep = false }: { readonly keep?: boolean }) => {
+    .option('--json', 'print one JSON document: questions, decisions, audit lines and the proof')
+    .action(async ({ keep = false, json = false }: { readonly keep?: boolean; readonly json?: boolean }) => {
       const { demo } = await import('./demo/demo.ts')
       exitWith(
         await demo(
-          { keep },
+          { keep, json },
           { line: (text) => void io.stdout.write(`${text}\n`), untilInterrupted: () => untilAborted(io.interrupted) },
         ),
       )
+    })
+  program
+    .command('connect')
+    .description('Bridge an MCP client on stdin and stdout to the gateway')
+    .option('--token-file <file>', 'where the MCP token is, and its successors are kept')
+    .addHelpText('after', connectHelp)
+    .action(async ({ tokenFile }: { readonly tokenFile?: string }) => {
+      const { connect } = await import('./connect/connect-command.ts')
+      const note = (text: string) => void io.stderr.write(`certlocker: ${text}\n`)
+      await connect({ environment: io.environment, tokenFile, note, interrupted: io.interrupted })
     })
   registerNounCommands(program, io)
   registerAuditCommands(program, io)
@@ -71,6 +82,10 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
     })
   return program
 }
+
+const connectHelp = `
+The gateway is CERTLOCKER_URL. The token is that of --token-file, else CERTLOCKER_MCP_TOKEN, else the one that the
+keychain (macOS: security, Linux: secret-tool) holds for this gateway. A token that rotates needs --token-file.`
 
 function isOtherCommand({ commands }: Command, name: string | undefined): boolean {
   return commands.some((command) => command.name() === name)

@@ -5,12 +5,18 @@ export interface CliEnvironment {
   /** Without a trailing slash. */
   readonly url: string
   readonly apiKey: string | undefined
+  /** An agent's bearer, for `connect`. */
+  readonly mcpToken: string | undefined
 }
 
-/** Reads CERTLOCKER_URL and CERTLOCKER_API_KEY. */
+/** Reads CERTLOCKER_URL, CERTLOCKER_API_KEY and CERTLOCKER_MCP_TOKEN. */
 export function cliEnvironment(environment: Environment = process.env): CliEnvironment {
   const url = environment['CERTLOCKER_URL'] || 'http://127.0.0.1:8080'
-  return { url: url.replace(/\/+$/, ''), apiKey: environment['CERTLOCKER_API_KEY'] || undefined }
+  return {
+    url: url.replace(/\/+$/, ''),
+    apiKey: environment['CERTLOCKER_API_KEY'] || undefined,
+    mcpToken: environment['CERTLOCKER_MCP_TOKEN'] || undefined,
+  }
 }
 
 /** The environment from which `serve` and `config` take settings. */

@@ -21,6 +21,7 @@ export async function environmentValues(
   environment: Readonly<Record<string, string | undefined>>,
   problems: ConfigProblem[],
 ): Promise<ReadonlyMap<string, EnvironmentValue>> {
+  problems.push(...givenTwice(environment))
   const values = new Map<string, EnvironmentValue>()
   for (const { name, key } of aliases) {
     const fileName = `${name}${FILE_SUFFIX}`
@@ -40,6 +41,14 @@ export async function environmentValues(
     if (content !== undefined) values.set(found.setting.key, { name, value: parsed(found.setting, content) })
   }
   return values
+}
+
+/** Which of the two would win is no matter of guessing. */
+function givenTwice(environment: Readonly<Record<string, string | undefined>>): ConfigProblem[] {
+  return [...aliases.map(({ name }) => name), ...settings.map(({ variable }) => variable)]
+    .filter((name) => name !== undefined)
+    .filter((name) => environment[name] !== undefined && environment[`${name}${FILE_SUFFIX}`] !== undefined)
+    .map((name) => ({ place: name, problem: `and ${name}${FILE_SUFFIX} are both set: keep one of them` }))
 }
 
 function settingFor(name: string): { readonly setting: Setting; readonly isFile: boolean } | undefined {

@@ -48,8 +48,9 @@ export async function loadConfig(sources: ConfigSources): Promise<Result<LoadedC
   const settled: unknown = withDerivedPaths(tree)
   if (!validate(settled))
     return err([...problems, ...(validate.errors ?? []).map((error) => problemOf(error, origins))])
-  problems.push(...(await settingProblems(settled)))
-  return problems.length > 0 ? err(problems) : ok({ config: wrapped(settled), origins })
+  const config = wrapped(settled)
+  problems.push(...(await settingProblems(config)))
+  return problems.length > 0 ? err(problems) : ok({ config, origins })
 }
 
 async function readConfigFile(file: string, problems: ConfigProblem[]): Promise<Tree> {

@@ -1,3 +1,4 @@
+import { isLoopback } from '../kernel/loopback.ts'
 import type { Config } from './config.schema.ts'
 import type { ConfigProblem } from './config-problem.ts'
 
@@ -10,8 +11,4 @@ export function plaintextProblem({ http }: Pick<Config, 'http'>): ConfigProblem 
     problem:
       'is not a loopback address: set http.tls, or an https http.publicUrl behind a proxy that ends TLS, or http.allowPlaintext',
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
 }

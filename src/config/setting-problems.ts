@@ -1,20 +1,37 @@
 import { access, constants } from 'node:fs/promises'
 import { parseCidr } from '../kernel/cidr.ts'
+import { privateFileProblem } from '../kernel/private-file.ts'
+import type { Secret } from '../kernel/secret.ts'
 import type { Config } from './config.schema.ts'
 import type { ConfigProblem } from './config-problem.ts'
 import { plaintextProblem } from './plaintext-problem.ts'
 
 /** What no schema can say about settings of the right form. */
 export async function settingProblems(config: Config): Promise<readonly ConfigProblem[]> {
-  const { http, egress, policy } = config
+  const { http, egress, policy, database } = config
   return [
     plaintextProblem(config),
+    database.url && databaseUrlProblem(database.url),
     isTimeZone(policy.timeZone) ? undefined : { place: 'policy.timeZone', problem: 'is no time zone known here' },
     ...http.trustedProxies.map((text) => networkProblem('http.trustedProxies', text)),
     ...egress.privateCidrs.map((text) => networkProblem('egress.privateCidrs', text)),
     http.tls && (await fileProblem('http.tls.certFile', http.tls.certFile)),
-    http.tls && (await fileProblem('http.tls.keyFile', http.tls.keyFile)),
+    http.tls && (await keyFileProblem('http.tls.keyFile', http.tls.keyFile)),
   ].filter((problem) => problem !== undefined)
+}
+
+/** Found here, since the system's own error about such a URL quotes it with its password. */
+function databaseUrlProblem(url: Secret<string>): ConfigProblem | undefined {
+  try {
+    decodeURIComponent(new URL(url.expose()).href)
+    return undefined
+  } catch {
+    return {
+      place: 'database.url',
+      problem:
+        'is no valid URL: percent-encode special characters in user and password (/ # ? @ % as %2F %23 %3F %40 %25)',
+    }
+  }
 }
 
 function isTimeZone(timeZone: string): boolean {
@@ -37,4 +54,11 @@ async function fileProblem(place: string, file: string): Promise<ConfigProblem |
   } catch {
     return { place, problem: `names ${file}, which cannot be read` }
   }
+}
+
+async function keyFileProblem(place: string, file: string): Promise<ConfigProblem | undefined> {
+  const unreadable = await fileProblem(place, file)
+  if (unreadable !== undefined) return unreadable
+  const problem = await privateFileProblem(file)
+  return problem === undefined ? undefined : { place, problem: `names a file that is not private: ${problem}` }
 }

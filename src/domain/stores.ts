@@ -3,6 +3,7 @@ import { AgentStore } from './agents/agent-store.ts'
 import { ApprovalStore } from './approvals/approval-store.ts'
 import { GroupStore } from './groups/group-store.ts'
 import { HostStore } from './hosts/host-store.ts'
+import { IdempotencyStore } from './idempotency/idempotency-store.ts'
 import { ApiKeyStore } from './people/api-key-store.ts'
 import { PersonStore } from './people/person-store.ts'
 import { SecretStore } from './secrets/secret-store.ts'
@@ -20,6 +21,7 @@ export interface Stores {
   readonly secrets: SecretStore
   readonly sessions: SessionStore
   readonly approvals: ApprovalStore
+  readonly idempotency: IdempotencyStore
 }
 
 export function bindStores(db: Knex): Stores {
@@ -33,5 +35,6 @@ export function bindStores(db: Knex): Stores {
     secrets: new SecretStore(db),
     sessions: new SessionStore(db),
     approvals: new ApprovalStore(db),
+    idempotency: new IdempotencyStore(db),
   }
 }

@@ -17,7 +17,7 @@ const decisionTypes: Record<Effect, EventType> = {
 export function callEvent(caller: AgentCaller, toolName: string, resource: Identified): Omit<EventDraft, 'type'> {
   const { agent, token } = caller.standing
   return {
-    actor: { kind: 'agent', id: agent.id, name: agent.name },
+    actor: { id: agent.id, kind: 'agent', name: agent.name },
     agent: agentFacts(agent),
     tokenId: token.id,
     sessionId: caller.session.id,
@@ -49,7 +49,7 @@ export function decisionEntry(
       reasons: decision.reasons.map(reasonFacts),
       decisionId: record.id,
       attempt: input.call.attempt,
-      policy: { revision: policy.revision, digest: policy.digest },
+      policy: { digest: policy.digest, revision: policy.revision },
       details: { callDigest: input.call.digest },
     },
     decision: record,
@@ -61,5 +61,5 @@ export function agentDecisionType(effect: Effect): EventType {
 }
 
 function reasonFacts({ code, title, severity, rule }: ReasonFacts): ReasonFacts {
-  return { code, title, severity, rule }
+  return { code, rule, severity, title }
 }

@@ -1,7 +1,5 @@
 import type { EventDraft } from '../domain/audit/event.ts'
 import type { DeedNames } from '../domain/history/activity-window.ts'
-import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
-import type { TokenStanding } from '../domain/tokens/token-standing.ts'
 import { unfitness } from '../kernel/bounded-text.ts'
 import { type Fault, fault } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
@@ -13,23 +11,20 @@ import { agentDecisionType, callEvent, decisionEntry } from './call-events.ts'
 import type { CallMeter } from './call-meter.ts'
 import { denied, type Progress, type Step, trace } from './call-step.ts'
 import type { AgentCaller } from './caller.ts'
-import { type Directory, type Identified, identify, resourceFacts } from './identify.ts'
+import { type Identified, identify, resourceFacts } from './identify.ts'
 import { idempotencyKeyDigest } from './idempotency-key.ts'
 import { applyToResult } from './obligations/apply-to-result.ts'
 import { enforceable } from './obligations/enforceable.ts'
 import type { SuspendByPolicy } from './obligations/suspend-agent.ts'
+import { type GroundDeps, lostGround } from './lost-ground.ts'
 import type { Denied, Failed, Outcome, Released } from './outcome.ts'
 import type { ReleasedValues } from './released-values.ts'
 import { recordDecision } from './record-decision.ts'
 import { requireApproval, type RequireApprovalDeps } from './require-approval.ts'
-import { stillStands } from './standing.ts'
 import type { PreparedCall, Tool } from './tool.ts'
 
-export interface GuardDeps extends QuestionDeps, RequireApprovalDeps {
+export interface GuardDeps extends QuestionDeps, RequireApprovalDeps, GroundDeps {
   readonly policy: PolicyEngine
-  readonly authority: AuthorityWatch
-  readonly standingOf: (tokenId: string) => Promise<TokenStanding | undefined>
-  readonly directory: Directory
   readonly released: ReleasedValues
   readonly suspendByPolicy: SuspendByPolicy
   readonly denials: 'explain' | 'opaque'
@@ -77,12 +72,14 @@ async function walk(deps: GuardDeps, arrived: Step, sent: SentCall): Promise<Out
   if (!key.ok) return refusedArguments(deps, arrived, key.error)
   const step: Step = { ...arrived, keyDigest: tool.readOnly ? key.value : null }
 
-  const resource = await identify(deps.directory, prepared.value.resource)
+  const resource = await identify(deps.directory, caller.standing.agent.id, prepared.value.resource)
   timer.stage('identify')
   const { input, decided, release } = await decide(deps, step, prepared.value, resource)
   timer.stage('decide')
   timer.decided(decided.decision)
   const common = callEvent(caller, tool.name, resource)
+  if (decided.decision.effect === 'deny' && resource.type === 'secret')
+    deps.directory.denied(caller.standing.agent.id, resource.name)
   let isRecorded: boolean
   try {
     if (decided.decision.effect === 'require_approval') {
@@ -100,8 +97,7 @@ async function walk(deps: GuardDeps, arrived: Step, sent: SentCall): Promise<Out
   } finally {
     release()
   }
-  // The token was spent meanwhile, which the policy did not know.
-  if (!isRecorded) return walk(deps, { ...arrived, caller: await withPresentStanding(deps, caller) }, sent)
+  if (!isRecorded) return askAgain(deps, { step: arrived, common }, sent)
   step.progress.decisionId = input.call.id
   timer.stage('record')
   await deps.suspendByPolicy(caller, decided.decision)
@@ -115,10 +111,16 @@ function prepare({ released: values }: GuardDeps, { caller, tool }: Step, raw: u
   return unfit === undefined ? tool.prepare(values.redact(caller.session.id, tool, raw)) : err(`arguments: ${unfit}`)
 }
 
-async function withPresentStanding({ standingOf }: GuardDeps, caller: AgentCaller): Promise<AgentCaller> {
-  const standing = await standingOf(caller.standing.token.id)
-  if (standing === undefined) throw new Error(`token ${caller.standing.token.id} is gone`)
-  return { ...caller, standing }
+/** Another call spent the token meanwhile, which the policy did not know: it is told, if the caller still stands. */
+async function askAgain(
+  deps: GuardDeps,
+  { step, common }: { readonly step: Step; readonly common: Omit<EventDraft, 'type'> },
+  sent: SentCall,
+): Promise<Outcome> {
+  const { caller } = step
+  const standing = await deps.standingOf(caller.standing.token.id, caller.session.id)
+  if (standing === undefined) return failed(deps, step, common, fault('GATEWAY_REVOKED'))
+  return walk(deps, { ...step, caller: { ...caller, standing } }, sent)
 }
 
 /** History, question and answer in one go; the answer counts in the agent's history until `release`, then on record. */
@@ -149,19 +151,24 @@ interface Allowed {
 
 async function effect(deps: GuardDeps, step: Step, { prepared, resource, decided, common }: Allowed): Promise<Outcome> {
   const { caller, tool, signal, timer } = step
-  if (!(await stillStands(deps, caller))) return failed(deps, step, common, fault('GATEWAY_REVOKED'))
+  const lostBefore = await lostGround(deps, caller, resource)
+  if (lostBefore !== undefined) return failed(deps, step, common, lostBefore)
 
   step.progress.effect = 'possible'
   const ran = await prepared.run({ caller, resource, signal })
   timer.stage('effect')
   const shaped = ran.ok ? applyToResult(decided.decision.obligations, ran.value) : ran
   if (!shaped.ok) return failed(deps, step, common, shaped.error)
-  if (!(await stillStands(deps, caller))) return failed(deps, step, common, fault('GATEWAY_REVOKED'))
+  const lostMeanwhile = await lostGround(deps, caller, resource)
+  if (lostMeanwhile !== undefined) return failed(deps, step, common, lostMeanwhile)
 
   await deps.auditLog.append([
     { event: { ...common, type: 'AI_AGENT_CALL_COMPLETED', outcome: 'ok', decisionId: step.progress.decisionId } },
   ])
   timer.stage('outcome')
+  // The append brought word of everything committed before it, so what the last poll was too early for is known now.
+  const lostAtLast = await lostGround(deps, caller, resource)
+  if (lostAtLast !== undefined) return failed(deps, step, common, lostAtLast)
   deps.released.remember(caller.session.id, tool, shaped.value)
   return released(step, shaped.value)
 }
@@ -203,7 +210,7 @@ async function failed(
       error: refusal.cause,
     })
   }
-  return code === 'GATEWAY_REVOKED'
+  return code === 'GATEWAY_REVOKED' || code === 'GATEWAY_RESOURCE_CHANGED'
     ? denied(step, { code, message })
     : { ...trace(step), status: 'failed', code, message }
 }

@@ -2,6 +2,7 @@ import type { Host } from '../domain/hosts/host.ts'
 import type { SecretRecord } from '../domain/secrets/secret.ts'
 import type { AuditEvent } from '../domain/audit/event.ts'
 import type { ResourceInput } from '../policy/input.ts'
+import type { Directory } from './directory.ts'
 import type { ResourceName } from './resource-name.ts'
 
 /** The resource of a call, as the registry knows it. One that does not exist is a fact for the policy, not an error. */
@@ -15,14 +16,13 @@ export type Identified =
     }
   | { readonly type: 'host'; readonly name: string; readonly host: Host | undefined }
 
-/** Finds resources by the names agents use. Ids are not names here. */
-export interface Directory {
-  secret(name: string): Promise<SecretRecord | undefined>
-}
-
-export async function identify(directory: Directory, named: ResourceName | undefined): Promise<Identified> {
+export async function identify(
+  directory: Directory,
+  agentId: string,
+  named: ResourceName | undefined,
+): Promise<Identified> {
   if (named === undefined) return { type: 'none' }
-  const secret = await directory.secret(named.name)
+  const secret = await directory.secret(agentId, named.name)
   return { type: 'secret', name: named.name, secret, version: named.version ?? secret?.currentVersion ?? 0 }
 }
 
@@ -62,11 +62,11 @@ export function resourceFacts(resource: Identified): AuditEvent['resource'] {
   const input = resourceInput(resource)
   if (input === undefined) return null
   return {
-    type: input.type,
+    environment: input.environment ?? '',
+    groups: input.groups ?? [],
     id: input.id ?? null,
     name: input.name,
-    groups: input.groups ?? [],
-    environment: input.environment ?? '',
+    type: input.type,
     version: input.exists && resource.type === 'secret' ? resource.version : null,
   }
 }

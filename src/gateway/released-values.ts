@@ -2,8 +2,15 @@ import type { Json } from '../kernel/canonical-json.ts'
 import { withoutBearers } from '../kernel/redact.ts'
 import type { Tool } from './tool.ts'
 
-const VALUES_PER_SESSION_MAX = 32
-const SESSIONS_MAX = 1024
+/** What is remembered, in bytes of UTF-8, which is no less than it takes in memory. The oldest goes first. */
+export const releasedBounds = {
+  valuesPerSessionMax: 32,
+  /** Four values of the largest size. */
+  bytesPerSessionMax: 256 * 1024,
+  sessionsMax: 1024,
+  bytesMax: 16 * 1024 * 1024,
+} as const
+
 /** Shorter values would blank ordinary words. */
 const VALUE_CHARACTERS_MIN = 8
 const REDACTED = '[redacted]'
@@ -14,17 +21,27 @@ const REDACTED = '[redacted]'
  * a reason: best effort, since an agent can always disguise what it has read.
  */
 export class ReleasedValues {
-  readonly #sessions = new Map<string, string[]>()
+  readonly #sessions = new Map<string, { readonly values: readonly string[]; readonly bytes: number }>()
+  #bytes = 0
 
   remember(sessionId: string, tool: Pick<Tool, 'action'>, result: { readonly [name: string]: Json }): void {
     const value = result['value']
     if (tool.action !== 'secret.read' || typeof value !== 'string' || value.length < VALUE_CHARACTERS_MIN) return
-    const values = this.#sessions.get(sessionId) ?? []
+    const earlier = this.#valuesOf(sessionId).filter((other) => other !== value)
+    this.forget(sessionId)
+    const remembered = withinBounds([...earlier, value])
+    this.#sessions.set(sessionId, remembered)
+    this.#bytes += remembered.bytes
+    for (const oldest of this.#sessions.keys()) {
+      if (this.#bytes <= releasedBounds.bytesMax && this.#sessions.size <= releasedBounds.sessionsMax) return
+      this.forget(oldest)
+    }
+  }
+
+  /** Forgets what a session was given: it has ended, and no text of it will come. */
+  forget(sessionId: string): void {
+    this.#bytes -= this.#sessions.get(sessionId)?.bytes ?? 0
     this.#sessions.delete(sessionId)
-    if (!values.includes(value)) values.push(value)
-    this.#sessions.set(sessionId, values.slice(-VALUES_PER_SESSION_MAX))
-    const oldest = this.#sessions.keys().next()
-    if (this.#sessions.size > SESSIONS_MAX && oldest.done !== true) this.#sessions.delete(oldest.value)
   }
 
   /**
@@ -33,7 +50,7 @@ export class ReleasedValues {
    */
   redact(sessionId: string, tool: Pick<Tool, 'agentTextMembers'>, raw: unknown): unknown {
     if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return raw
-    const values = this.#sessions.get(sessionId) ?? []
+    const values = this.#valuesOf(sessionId)
     const members: [string, unknown][] = Object.entries(raw)
     return Object.fromEntries(
       members.map(([name, member]) => [
@@ -42,6 +59,23 @@ export class ReleasedValues {
       ]),
     )
   }
+
+  #valuesOf(sessionId: string): readonly string[] {
+    return this.#sessions.get(sessionId)?.values ?? []
+  }
+}
+
+/** The latest values that may be remembered for one session. */
+function withinBounds(all: readonly string[]): { readonly values: readonly string[]; readonly bytes: number } {
+  const values: string[] = []
+  let bytes = 0
+  for (const value of all.slice(-releasedBounds.valuesPerSessionMax).toReversed()) {
+    const own = Buffer.byteLength(value)
+    if (bytes + own > releasedBounds.bytesPerSessionMax) break
+    bytes += own
+    values.unshift(value)
+  }
+  return { values, bytes }
 }
 
 /** In what is no free text, a value counts only as the whole: within a name it may be an ordinary word. */

@@ -3,14 +3,15 @@ import type { AuditLog } from '../domain/audit/audit-log.ts'
 import type { EventDraft } from '../domain/audit/event.ts'
 import type { InTransaction } from '../domain/work.ts'
 import type { Clock } from '../kernel/clock.ts'
-import type { Fault } from '../kernel/fault.ts'
-import { ok } from '../kernel/result.ts'
+import { type Fault, fault } from '../kernel/fault.ts'
+import { err, ok } from '../kernel/result.ts'
 import type { PolicyInput } from '../policy/input.schema.ts'
 import type { Decided } from '../policy/policy-engine.ts'
 import { spokenReason } from '../policy/speaker.ts'
 import { agentDecisionType, decisionEntry } from './call-events.ts'
 import { denied, type Step, trace } from './call-step.ts'
 import type { ApprovalRequired, Denied } from './outcome.ts'
+import { type StandingOf, standsNow } from './standing.ts'
 
 const RETRY_AFTER_MS = 5000
 
@@ -29,7 +30,7 @@ export interface Approvable {
 
 /**
  * Opens the approval that the policy asks for, or attaches to the one that waits, in the transaction of the decision event.
- * @returns what the agent is told; a denial when it has opened too many
+ * @returns what the agent is told; a denial when it has opened too many, or was stopped since the policy decided
  */
 export async function requireApproval(
   deps: RequireApprovalDeps,
@@ -55,7 +56,11 @@ export async function requireApproval(
       expiresAt: new Date(deps.clock.now() + deps.approvalDecideSeconds * 1000),
       common,
     })
-    return approval.ok ? ok(approval.value.approval) : approval
+    if (!approval.ok) return approval
+    // Asked after the insert: its foreign keys have waited for whoever was stopping the agent, the token or the session.
+    const standingOf: StandingOf = (tokenId, sessionId) => work.tokens.standingOf(tokenId, sessionId)
+    const stands = await standsNow(standingOf, caller, deps.clock.now())
+    return stands ? ok(approval.value.approval) : err(fault('GATEWAY_REVOKED'))
   })
   step.timer.stage('record')
   if (!opened.ok) return refusedApproval(deps, step, { input, decided, common }, opened.error)
@@ -72,16 +77,18 @@ export async function requireApproval(
   } satisfies ApprovalRequired
 }
 
-/** The agent may not open another approval: the decision is on record all the same, and the answer is a denial. */
+/** The agent may not open this approval: the decision is on record all the same, and the answer is a denial. */
 async function refusedApproval(
   deps: RequireApprovalDeps,
   step: Step,
   { input, decided, common }: Approvable,
   refusal: Fault,
 ): Promise<Denied> {
-  await deps.auditLog.append([
-    decisionEntry(common, agentDecisionType('require_approval'), input, decided, refusal.code),
-  ])
-  step.progress.decisionId = input.call.id
-  return denied(step, { code: refusal.code, message: refusal.message })
+  const { code, message } = refusal
+  const decisionId = input.call.id
+  const decision = decisionEntry(common, agentDecisionType('require_approval'), input, decided, code)
+  const stopped = { event: { ...common, type: 'AI_AGENT_CALL_FAILED', outcome: 'failed', code, decisionId } } as const
+  await deps.auditLog.append(code === 'GATEWAY_REVOKED' ? [decision, stopped] : [decision])
+  step.progress.decisionId = decisionId
+  return denied(step, { code, message })
 }

@@ -3,22 +3,33 @@ import { bearerState } from '../domain/tokens/token-chain.ts'
 import type { TokenStanding } from '../domain/tokens/token-standing.ts'
 import type { AgentCaller } from './caller.ts'
 
+/** What a token stands for now, in one of its active sessions; undefined when there is no such token or session. */
+export type StandingOf = (tokenId: string, sessionId: string) => Promise<TokenStanding | undefined>
+
 export interface StandingDeps {
   readonly authority: AuthorityWatch
-  readonly standingOf: (tokenId: string) => Promise<TokenStanding | undefined>
+  readonly standingOf: StandingOf
 }
 
 /**
- * Whether a caller's right to call still stands, with all the rights that the policy was told of. Each append to the audit
- * log brings the present authority epoch back,
- * so right after one this notices every revocation that was committed before it, on whichever replica.
+ * Whether a caller's right to call still stands, in the session it calls in and with all the rights that the policy was
+ * told of. Each append to the audit log brings the present authority epoch back, so right after one this notices every
+ * revocation that was committed before it, on whichever replica.
  */
 export async function stillStands({ authority, standingOf }: StandingDeps, caller: AgentCaller): Promise<boolean> {
   const { standing, epoch } = caller
-  if (standing.token.usableUntil.getTime() <= authority.now()) return false
-  if (authority.epoch() === epoch) return true
-  const present = await standingOf(standing.token.id)
-  return present !== undefined && refusalOf(present, authority.now()) === undefined && covers(present, standing)
+  if (standing.token.usableUntil.getTime() <= authority.now() || authority.hasEnded(caller.session.id)) return false
+  return authority.epoch() === epoch || standsNow(standingOf, caller, authority.now())
+}
+
+/** The same, asked of the database: within a transaction, what stands there then. */
+export async function standsNow(
+  standingOf: StandingOf,
+  { standing, session }: AgentCaller,
+  nowMs: number,
+): Promise<boolean> {
+  const present = await standingOf(standing.token.id, session.id)
+  return present !== undefined && refusalOf(present, nowMs) === undefined && covers(present, standing)
 }
 
 /** Whether what the policy was told still holds: no scope or group is gone, and it is about the same owner and risk. */

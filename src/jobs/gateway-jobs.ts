@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { expireApprovals } from '../domain/approvals/expire-approvals.ts'
 import { type Checkpointer, checkpointIntervalMs } from '../domain/audit/checkpointer.ts'
+import { IdempotencyStore } from '../domain/idempotency/idempotency-store.ts'
 import { endIdleSessions } from '../domain/sessions/end-idle-sessions.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import { expireTokens } from '../domain/tokens/expire-tokens.ts'
@@ -39,6 +40,7 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
       everyMs: PRUNE_MS,
       run: () => pruneDecisions(deps.knex, deps.inputDays, deps.clock.now()),
     },
+    { name: 'forget-idempotency-keys', everyMs: PRUNE_MS, run: () => new IdempotencyStore(deps.knex).forgetOld() },
   ]
 }
 

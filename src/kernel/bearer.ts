@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { Secret } from './secret.ts'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
@@ -29,7 +29,7 @@ export function mintBearer(kind: BearerKind): MintedBearer {
 
 /** The lookup key under which a bearer is stored: SHA-256 of the whole value. Values carry 256 bits, so no salt is needed. */
 export function bearerHash(value: string): Buffer {
-  return createHash('sha256').update(value).digest()
+  return hash('sha256', value, 'buffer')
 }
 
 /** True when the text has the form and checksum of a bearer of that kind. It says nothing about whether it exists. */
@@ -42,7 +42,7 @@ export function isBearer(kind: BearerKind, text: string): boolean {
 }
 
 function checksum(kind: BearerKind, secret: string): string {
-  const digest = createHash('sha256').update(`${kind}_${secret}`).digest()
+  const digest = hash('sha256', `${kind}_${secret}`, 'buffer')
   let text = ''
   for (let index = 0; index < CHECKSUM_CHARACTERS; index++)
     text += ALPHABET[digest.readUInt16BE(index * 2) % ALPHABET.length]

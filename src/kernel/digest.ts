@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { canonicalJson } from './canonical-json.ts'
 
 /** `sha256:` and the lower-case hex SHA-256 of the canonical JSON (RFC 8785) of a value. */
@@ -8,5 +8,5 @@ export function digestOf(value: unknown): string {
 
 /** `sha256:` and the lower-case hex SHA-256 of a text's UTF-8 bytes; of canonical JSON it equals `digestOf`. */
 export function digestOfText(text: string): string {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`
+  return `sha256:${hash('sha256', text)}`
 }

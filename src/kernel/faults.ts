@@ -6,6 +6,12 @@
 export const faults = {
   ARGUMENT_INVALID: { kind: 'invalid', http: 400, retry: false, text: 'The arguments do not fit the schema' },
   BODY_INVALID: { kind: 'invalid', http: 400, retry: false, text: 'The request body is not valid JSON' },
+  IDEMPOTENCY_KEY_INVALID: {
+    kind: 'invalid',
+    http: 400,
+    retry: false,
+    text: 'Idempotency-Key must be 1 to 255 printable ASCII characters',
+  },
   GROUP_NOT_PERMITTED: { kind: 'invalid', http: 400, retry: false, text: 'A group lies outside what may be given' },
   SCOPE_NOT_PERMITTED: { kind: 'invalid', http: 400, retry: false, text: 'A scope lies outside what may be given' },
   REFERENCE_UNKNOWN: {
@@ -28,8 +34,26 @@ export const faults = {
   STATE_CONFLICT: { kind: 'conflict', http: 409, retry: false, text: 'The present state does not permit this' },
   ROTATION_NOT_DUE: { kind: 'conflict', http: 409, retry: true, text: 'The token is not due to be rotated yet' },
   AGENT_REVOKED: { kind: 'conflict', http: 409, retry: false, text: 'The agent is revoked for good' },
+  IDEMPOTENCY_KEY_IN_USE: {
+    kind: 'conflict',
+    http: 409,
+    retry: true,
+    text: 'The first request with this Idempotency-Key has no answer yet. Repeat it later; if this stays so, the gateway stopped in the middle of it: look whether it took effect before you send it under a new key',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    kind: 'invalid',
+    http: 422,
+    retry: false,
+    text: 'This Idempotency-Key belongs to another request. Give every new request a key of its own',
+  },
   BODY_TOO_LARGE: { kind: 'invalid', http: 413, retry: false, text: 'The request body is too large' },
   RATE_LIMITED: { kind: 'rate_limited', http: 429, retry: true, text: 'Too many calls' },
+  SESSION_LIMIT: {
+    kind: 'rate_limited',
+    http: 429,
+    retry: true,
+    text: 'The token has too many active sessions; end one, or wait until one idles out',
+  },
   CONFIGURATION_INVALID: {
     kind: 'internal',
     http: 500,
@@ -38,6 +62,7 @@ export const faults = {
   },
   INTERNAL: { kind: 'internal', http: 500, retry: false, text: 'Internal error' },
   DATABASE_UNAVAILABLE: { kind: 'unavailable', http: 503, retry: true, text: 'The database cannot be reached' },
+  ADDRESS_TAKEN: { kind: 'unavailable', http: 503, retry: true, text: 'The address to listen on is taken' },
   SHUTTING_DOWN: { kind: 'unavailable', http: 503, retry: true, text: 'The gateway is stopping' },
   SECRET_STORE_UNAVAILABLE: { kind: 'unavailable', http: 503, retry: true, text: 'The secret store cannot be reached' },
   SECRET_VALUE_MISSING: {
@@ -114,6 +139,12 @@ export const faults = {
     http: 403,
     retry: false,
     text: 'Access denied. The access was revoked during the call',
+  },
+  GATEWAY_RESOURCE_CHANGED: {
+    kind: 'conflict',
+    http: 409,
+    retry: true,
+    text: 'Access denied. The resource was changed during the call; ask again',
   },
   GATEWAY_REVOCATION_UNKNOWN: {
     kind: 'unavailable',

@@ -1,3 +1,5 @@
+/** Most values: nothing in them needs a quote or an escape. */
+const PLAIN = /^[\w.:/+-]+$/
 const NEEDS_QUOTES = /[\s"=\\]|[^\x21-\x7e\u00a1-\uffff]/u
 /** Control characters, line and paragraph separators, and marks that reorder text on a terminal. */
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu
@@ -15,6 +17,7 @@ export function logLine(type: string, fields: { readonly [name: string]: string 
 }
 
 function logValue(value: string): string {
+  if (PLAIN.test(value)) return value
   const escaped = value.replace(/["\\]/gu, '\\$&').replace(UNPRINTABLE, escapeCharacter)
   return value === '' || escaped !== value || NEEDS_QUOTES.test(value) ? `"${escaped}"` : value
 }

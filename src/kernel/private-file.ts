@@ -5,6 +5,7 @@ import { type Fault, fault } from './fault.ts'
 import { err, ok, type Result } from './result.ts'
 
 const OTHERS = 0o077
+const ROOT = 0
 
 /**
  * @returns the text of a file that only its owner can get at, undefined when there is none, or CONFIGURATION_INVALID:
@@ -12,19 +13,30 @@ const OTHERS = 0o077
  */
 export async function readPrivateFile(path: string): Promise<Result<string | undefined, Fault>> {
   try {
-    for (const [place, remedy] of [
-      [dirname(path), 'chmod 700'],
-      [path, 'chmod 600'],
-    ] as const) {
-      const { mode } = await stat(place)
-      if ((mode & OTHERS) !== 0)
-        return err(fileFault(`${place} can be used by others than its owner: ${remedy} ${place}`))
-    }
+    const problem = (await accessProblem(dirname(path), 'chmod 700')) ?? (await privateFileProblem(path))
+    if (problem !== undefined) return err(fileFault(problem))
     return ok(await readFile(path, 'utf8'))
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return ok(undefined)
     return err(fileFault(`${path} cannot be read (${codeOf(error)})`, error))
   }
+}
+
+/**
+ * @returns why others could read or exchange a file that holds a key, and how to mend it; undefined when only this user
+ * and root can
+ * @throws the error of the file system when the file cannot be looked at
+ */
+export async function privateFileProblem(path: string): Promise<string | undefined> {
+  return accessProblem(path, 'chmod 600')
+}
+
+async function accessProblem(place: string, remedy: string): Promise<string | undefined> {
+  const { mode, uid } = await stat(place)
+  const self = process.getuid?.()
+  if (self !== undefined && uid !== self && uid !== ROOT)
+    return `${place} belongs to another user (uid ${uid}): make it this user's (uid ${self}) or root's with chown`
+  return (mode & OTHERS) === 0 ? undefined : `${place} can be used by others than its owner: ${remedy} ${place}`
 }
 
 /**

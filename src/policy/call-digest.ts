@@ -19,7 +19,7 @@ export interface CallIdentity {
  * Two calls have the same digest exactly when agent, tool, arguments, resource and its version are the same.
  */
 export function callDigest({ agentId, tool, arguments: args, resourceId, resourceVersion }: CallIdentity): string {
-  return digestOf({ agent: agentId, tool, arguments: args, resource: { id: resourceId, version: resourceVersion } })
+  return digestOf({ agent: agentId, arguments: args, resource: { id: resourceId, version: resourceVersion }, tool })
 }
 
 /**

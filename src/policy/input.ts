@@ -40,42 +40,44 @@ type Approver = Known<PolicyInput['approval']['approvers'][number], 'id'>
  * The one maker of policy inputs: total, sets sorted and without duplicates, counts whole and not negative, and texts
  * that merely describe cut to the bound. What a rule may compare (call, resource, arguments, derived) is never cut,
  * since a cut text could pass where the whole one would not: beyond the bound, the engine refuses the input.
+ * Members lie in the order of canonical JSON (RFC 8785), so that writing it out for the log needs no sorting.
  */
 export function buildInput(facts: InputFacts): PolicyInput {
   const { call, principal, arguments: args = {}, mode = 'enforce' } = facts
   const unixMs = Math.min(count(call.unixMs), unixMsMax)
+  const { weekday, hour, minute } = localTime(unixMs, facts.timeZone)
   return {
-    schema: 'certlocker.input/v1',
+    approval: approval(facts.approval ?? { status: 'none' }),
+    arguments: args,
     call: {
-      id: call.id,
       action: call.action,
-      tool: call.tool,
-      digest: call.digest,
       attempt: count(call.attempt),
-      time: { unixMs, ...localTime(unixMs, facts.timeZone) },
+      digest: call.digest,
+      id: call.id,
+      time: { hour, minute, unixMs, weekday },
+      tool: call.tool,
     },
+    client: client(facts.client ?? {}),
+    derived: derived(facts.derived ?? {}),
+    elevation: elevation(facts.elevation ?? {}),
+    history: { hour: activity(facts.history?.hour ?? {}), minute: activity(facts.history?.minute ?? {}) },
+    mode,
     principal: {
-      kind: principal.kind,
+      groups: authority(principal.groups),
       id: cut(principal.id),
+      kind: principal.kind,
       name: cut(principal.name),
       owner: cut(principal.owner),
       ownerDisabled: principal.ownerDisabled ?? false,
       riskLevel: principal.riskLevel ?? '',
-      status: principal.status ?? '',
-      scopes: authority(principal.scopes),
-      groups: authority(principal.groups),
       role: principal.role ?? '',
+      scopes: authority(principal.scopes),
+      status: principal.status ?? '',
     },
-    token: token(facts.token ?? {}),
-    session: session(facts.session ?? {}),
-    history: { minute: activity(facts.history?.minute ?? {}), hour: activity(facts.history?.hour ?? {}) },
-    client: client(facts.client ?? {}),
     resource: resource(facts.resource ?? { type: '', name: '', exists: false }),
-    arguments: args,
-    derived: derived(facts.derived ?? {}),
-    elevation: elevation(facts.elevation ?? {}),
-    approval: approval(facts.approval ?? { status: 'none' }),
-    mode,
+    schema: 'certlocker.input/v1',
+    session: session(facts.session ?? {}),
+    token: token(facts.token ?? {}),
   }
 }
 
@@ -86,12 +88,12 @@ export function strictestEnvironment(of: readonly (Environment | '')[]): Environ
 
 function token(facts: Facts<PolicyInput['token']>): PolicyInput['token'] {
   return {
-    id: cut(facts.id),
-    groups: authority(facts.groups),
-    scopes: authority(facts.scopes),
-    expiresUnixMs: count(facts.expiresUnixMs),
-    cidrs: authority(facts.cidrs),
     cidrMatched: facts.cidrMatched ?? false,
+    cidrs: authority(facts.cidrs),
+    expiresUnixMs: count(facts.expiresUnixMs),
+    groups: authority(facts.groups),
+    id: cut(facts.id),
+    scopes: authority(facts.scopes),
     singleUse: facts.singleUse ?? false,
     spent: facts.spent ?? false,
   }
@@ -99,7 +101,7 @@ function token(facts: Facts<PolicyInput['token']>): PolicyInput['token'] {
 
 function session(facts: Facts<PolicyInput['session']>): PolicyInput['session'] {
   const { name, verified = false } = facts.launcher ?? {}
-  return { id: cut(facts.id), ageSeconds: count(facts.ageSeconds), launcher: { name: cut(name), verified } }
+  return { ageSeconds: count(facts.ageSeconds), id: cut(facts.id), launcher: { name: cut(name), verified } }
 }
 
 type Activity = PolicyInput['history']['hour']
@@ -115,69 +117,69 @@ function activity(facts: Facts<Activity>): Activity {
 }
 
 function client(facts: Facts<PolicyInput['client']>): PolicyInput['client'] {
-  return { ip: cut(facts.ip), name: cut(facts.name), version: cut(facts.version), protocol: cut(facts.protocol) }
+  return { ip: cut(facts.ip), name: cut(facts.name), protocol: cut(facts.protocol), version: cut(facts.version) }
 }
 
 function resource(facts: ResourceInput): PolicyInput['resource'] {
   return {
-    type: facts.type,
-    id: facts.id ?? '',
-    name: facts.name,
-    groups: authority(facts.groups),
-    environment: facts.environment ?? '',
-    kind: facts.kind ?? '',
-    version: count(facts.version),
-    labels: Object.fromEntries(Object.entries(facts.labels ?? {}).map(([name, label]) => [name, label ?? ''])),
     disclosure: facts.disclosure ?? '',
-    exists: facts.exists,
-    owner: facts.owner ?? '',
     domains: authority(facts.domains),
+    environment: facts.environment ?? '',
+    exists: facts.exists,
+    groups: authority(facts.groups),
+    id: facts.id ?? '',
+    kind: facts.kind ?? '',
+    labels: Object.fromEntries(Object.entries(facts.labels ?? {}).map(([name, label]) => [name, label ?? ''])),
+    name: facts.name,
+    owner: facts.owner ?? '',
     probeTargets: authority(facts.probeTargets),
+    type: facts.type,
+    version: count(facts.version),
   }
 }
 
 function derived(facts: Facts<PolicyInput['derived']>): PolicyInput['derived'] {
   const { url = {}, command = {} } = facts
   return {
-    url: {
-      scheme: url.scheme ?? '',
-      host: url.host ?? '',
-      port: count(url.port),
-      path: url.path ?? '',
-      ipClass: url.ipClass ?? '',
-    },
     command: {
-      argv0: command.argv0 ?? '',
       argv: [...(command.argv ?? [])],
+      argv0: command.argv0 ?? '',
       hasShellSyntax: command.hasShellSyntax ?? false,
     },
-    ttlSeconds: count(facts.ttlSeconds),
-    includesPrivateKey: facts.includesPrivateKey ?? false,
     domains: sorted(facts.domains ?? []),
+    includesPrivateKey: facts.includesPrivateKey ?? false,
+    ttlSeconds: count(facts.ttlSeconds),
+    url: {
+      host: url.host ?? '',
+      ipClass: url.ipClass ?? '',
+      path: url.path ?? '',
+      port: count(url.port),
+      scheme: url.scheme ?? '',
+    },
   }
 }
 
 function elevation(facts: Facts<PolicyInput['elevation']>): PolicyInput['elevation'] {
   return {
     active: facts.active ?? false,
+    expiresUnixMs: count(facts.expiresUnixMs),
+    groups: authority(facts.groups),
     id: cut(facts.id),
     scopes: authority(facts.scopes),
-    groups: authority(facts.groups),
-    expiresUnixMs: count(facts.expiresUnixMs),
   }
 }
 
 function approval(facts: NonNullable<InputFacts['approval']>): PolicyInput['approval'] {
   return {
-    status: facts.status,
-    id: cut(facts.id),
-    callDigest: cut(facts.callDigest),
     approvers: (facts.approvers ?? []).slice(0, listMax).map(({ id, role, groups }) => ({
+      groups: authority(groups),
       id: cut(id),
       role: cut(role),
-      groups: authority(groups),
     })),
+    callDigest: cut(facts.callDigest),
+    id: cut(facts.id),
     quorum: count(facts.quorum),
+    status: facts.status,
     useBeforeUnixMs: count(facts.useBeforeUnixMs),
   }
 }
@@ -189,6 +191,7 @@ function authority(names: readonly string[] = []): string[] {
 }
 
 function sorted(names: readonly string[]): string[] {
+  if (names.every((name, index) => index === 0 || name > (names[index - 1] ?? name))) return [...names]
   return [...new Set(names)].sort()
 }
 

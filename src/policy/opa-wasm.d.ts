@@ -8,6 +8,7 @@ declare namespace WebAssembly {
   class LinkError extends Error {}
   interface Memory {
     readonly buffer: ArrayBuffer
+    grow(pages: number): number
   }
   interface MemoryDescriptor {
     readonly initial: number
@@ -24,9 +25,25 @@ declare module '@open-policy-agent/opa-wasm' {
     readonly minorVersion: number
     readonly entrypoints: { readonly [name: string]: number }
     readonly mem: WebAssembly.Memory
-    readonly wasmInstance: { readonly exports: { builtins(): number; opa_json_dump(address: number): number } }
+    readonly wasmInstance: { readonly exports: PolicyExports }
+    /** Where the data lies, and where the heap goes on behind it. Both move with `setData`. */
+    readonly dataAddr: number
+    readonly dataHeapPtr: number
     setData(data: object): void
-    evaluate(input: object, entrypoint: string): unknown
+  }
+  /** OPA's ABI 1.2 (OPA documentation, WebAssembly, "Exports"); addresses and lengths in bytes. */
+  interface PolicyExports {
+    builtins(): number
+    opa_json_dump(address: number): number
+    opa_eval(
+      reserved: 0,
+      entrypoint: number,
+      data: number,
+      input: number,
+      inputLength: number,
+      heap: number,
+      format: 0,
+    ): number
   }
   const opaWasm: OpaWasm
   export default opaWasm

@@ -41,12 +41,16 @@ export function unfitForPolicy(value: unknown, { depthMax, sizeMax }: ValueBound
   }
 
   function members(at: object, depth: number): string | undefined {
-    const prototype: unknown = Object.getPrototypeOf(at)
-    if (prototype !== Object.prototype && prototype !== null) return 'an object is not plain'
-    for (const [name, member] of Object.entries(at)) {
-      const reason = text(name) ?? walk(member, depth + 1)
+    if (!isPlain(at)) return 'an object is not plain'
+    for (const name of Object.keys(at)) {
+      const reason = text(name) ?? walk(at[name], depth + 1)
       if (reason !== undefined) return reason
     }
     return undefined
   }
+}
+
+function isPlain(value: object): value is { readonly [name: string]: unknown } {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }

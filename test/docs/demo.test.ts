@@ -22,3 +22,41 @@ test(
   },
   DEMO_MS_MAX,
 )
+
+test(
+  'the demo prints the same as one JSON document, without a value',
+  async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['src/launch.js', 'demo', '--json'], {
+      env: childEnvironment(),
+      timeout: DEMO_MS_MAX,
+    })
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: true,
+      questions: [
+        {
+          agent: 'claude-code-e2e',
+          tool: 'certlocker_get_secret',
+          arguments: { name: 'staging-login-password' },
+          decision: { status: 'ok', code: null, decisionId: expect.stringMatching(/^dec_/) },
+          audit: [
+            expect.stringMatching(/^AI_AGENT_POLICY_ALLOWED /),
+            expect.stringMatching(/^AI_AGENT_CALL_COMPLETED /),
+          ],
+        },
+        {
+          agent: 'cursor-ops',
+          decision: {
+            status: 'denied',
+            code: 'GROUP_MISMATCH',
+            message: 'Access denied. Token is scoped to groups [edge], secret is in [prod]',
+          },
+          audit: [expect.stringMatching(/^AI_AGENT_POLICY_DENIED /)],
+        },
+        { agent: 'deploy-bot', decision: { status: 'approval_required', code: 'APPROVAL_PRODUCTION' } },
+      ],
+      verify: { ok: true, size: expect.any(Number), root: expect.any(String) },
+    })
+    expect(stdout).not.toContain('"value"')
+  },
+  DEMO_MS_MAX,
+)

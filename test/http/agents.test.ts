@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { itemsOf, namesIn } from '../support/items.ts'
 import { operator, type Person } from '../support/person.ts'
+import type { Body } from '../support/rest-client.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 
 let gateway: TestGateway
@@ -137,5 +138,81 @@ describe('an operator', () => {
     const answer = await ana.api.patch('/people/ana@example.com', { role: 'admin' })
     expect(answer.status).toBe(403)
     expect(answer.body).toMatchObject({ error: { code: 'ROLE_NOT_PERMITTED' } })
+  })
+})
+
+describe('an agent in no group', () => {
+  let pia: Person
+
+  beforeAll(async () => {
+    pia = await operator(gateway, 'pia-of-nowhere@example.com', ['edge'])
+    await gateway.api.create('/agents', { ...agent, name: 'loner', groups: [] })
+  })
+
+  const asked: readonly (readonly ['get' | 'post' | 'patch', string, Body])[] = [
+    ['get', '/agents/loner', {}],
+    ['patch', '/agents/loner', { description: 'mine now' }],
+    ['patch', '/agents/loner', { groups: ['edge'] }],
+    ['post', '/agents/loner/suspend', { reason: 'x' }],
+    ['post', '/agents/loner/resume', { reason: 'x' }],
+    ['post', '/agents/loner/revoke', { reason: 'x' }],
+    ['get', '/agents/loner/sessions', {}],
+    ['post', '/tokens', { agentId: 'loner', name: 'taken', groups: [], ttlSeconds: 60 }],
+    ['post', '/agents', { ...agent, name: 'stray', groups: [] }],
+  ]
+
+  test.each(asked)('is nothing to an operator who does not own it: %s %s %j', async (method, path, body) => {
+    const answer = await pia.api[method](path, body)
+    expect(answer.status).toBe(403)
+    expect(answer.body).toMatchObject({ error: { code: 'GROUPLESS_NOT_OWN' } })
+  })
+
+  test('is shown, changed and given a token by its owner, and the token is the same', async () => {
+    expect((await ana.api.get('/agents/loner')).status).toBe(200)
+    expect((await ana.api.patch('/agents/loner', { description: 'Mine' })).status).toBe(200)
+    const { token } = await ana.api.create('/tokens', { agentId: 'loner', name: 'own', groups: [], ttlSeconds: 60 })
+    const path = `/tokens/${(token as { id: string }).id}`
+    for (const refused of [await pia.api.get(path), await pia.api.post(`${path}/revoke`)]) {
+      expect(refused.status).toBe(403)
+      expect(refused.body).toMatchObject({ error: { code: 'GROUPLESS_NOT_OWN' } })
+    }
+    expect((await ana.api.post(`${path}/revoke`)).status).toBe(200)
+  })
+
+  test('has no tokens that the groups they once had make reachable', async () => {
+    await gateway.api.create('/agents', { ...agent, name: 'drifter', groups: ['edge'] })
+    const { token } = await ana.api.create('/tokens', {
+      agentId: 'drifter',
+      name: 'old',
+      groups: ['edge'],
+      ttlSeconds: 60,
+    })
+    await gateway.api.patch('/agents/drifter', { groups: [] })
+    expect((await pia.api.post(`/tokens/${(token as { id: string }).id}/revoke`)).status).toBe(403)
+  })
+
+  test('comes into a group by its owner, and is then shared with it', async () => {
+    expect((await ana.api.patch('/agents/loner', { groups: ['edge'] })).status).toBe(200)
+    expect((await pia.api.get('/agents/loner')).status).toBe(200)
+  })
+})
+
+describe('a token', () => {
+  test('is minted and ended only by who has every group of its agent, however narrow it is', async () => {
+    await gateway.api.create('/people', {
+      email: 'wide@example.com',
+      name: 'W',
+      role: 'operator',
+      groups: ['edge', 'prod'],
+    })
+    await gateway.api.create('/agents', { ...agent, name: 'wide', owner: 'wide@example.com', groups: ['edge', 'prod'] })
+    const narrow = { agentId: 'wide', name: 'narrow', groups: ['edge'], ttlSeconds: 60 }
+    const minted = await ana.api.post('/tokens', narrow)
+    expect(minted.status).toBe(403)
+    expect(minted.body).toMatchObject({ error: { code: 'GROUP_NOT_HELD' } })
+    const { token } = await gateway.api.create('/tokens', narrow)
+    const path = `/tokens/${(token as { id: string }).id}`
+    expect((await ana.api.get(path)).status).toBe(200)
+    expect((await ana.api.post(`${path}/revoke`)).status).toBe(403)
   })
 })

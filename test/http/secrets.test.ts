@@ -110,6 +110,20 @@ describe('a secret', () => {
   })
 })
 
+describe('a service account', () => {
+  test('is told that a value is for a person, and how to become one', async () => {
+    const refused = await gateway.api.post('/secrets/edge-key/reveal')
+    expect(refused.status).toBe(403)
+    expect(refused.body).toMatchObject({
+      error: {
+        code: 'PERSON_ONLY',
+        message:
+          'Access denied. A value is revealed to a person only, not to a service account: register one (certlocker people create), make them an API key (certlocker api-keys create) and use that',
+      },
+    })
+  })
+})
+
 describe('an auditor', () => {
   test('sees what is known about every secret, and no value', async () => {
     const aud = await person(gateway, 'aud@example.com', 'auditor')

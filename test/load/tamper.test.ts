@@ -262,6 +262,12 @@ describe('a gateway on a log that was cut while it was stopped', () => {
     await restore()
   })
 
+  test('does not start on a log that lost an event in the middle', async () => {
+    await database.query('DELETE FROM audit_events WHERE seq = 3')
+    expect(await refusal()).toMatch(/contradicts itself: event 3 is missing/)
+    await restore()
+  })
+
   test('starts on a cut log only once its size was accepted, which goes on record', async () => {
     const seq = await lastCheckpoint()
     await database.query(`${cutAfter(seq)}; ${putHeadRight(seq)}; ${cutCheckpointsAfter(seq)}`)

@@ -88,7 +88,8 @@ describe('a bearer that does not stand', () => {
     const answer = await post({ ...request, message: initialize })
     expect(told(answer)).toEqual({
       status: 401,
-      challenge: `Bearer error="invalid_token", resource_metadata="${gateway.url}${metadataPaths[1]}"`,
+      // RFC 6750 section 3.1: no error code for who sent no credential.
+      challenge: `Bearer ${code === 'TOKEN_MISSING' ? '' : 'error="invalid_token", '}resource_metadata="${gateway.url}${metadataPaths[1]}"`,
       code: 'UNAUTHENTICATED',
       message: 'Authentication failed',
     })

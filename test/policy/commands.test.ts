@@ -105,7 +105,7 @@ describe('policy eval', () => {
       '--input',
       JSON.stringify(question),
     )
-    expect(exitCode).toBe(1)
+    expect(exitCode).toBe(2)
     expect(error).toContain('none.tar.gz')
   })
 })
@@ -167,5 +167,23 @@ describe('policy lint', () => {
       `${join(directory, 'acme.rego')}:3: rule-shape: allow is not a set that rules add to\n    Write`,
     )
     expect(out).toMatch(/\d findings\n$/)
+  })
+})
+
+describe('a path that does not fit ends in usage, with what it is and what to give', () => {
+  test.each([
+    [['lint', '/nope'], "/nope does not exist: give an existing directory with a company's policies"],
+    [['test', '/nope'], "/nope does not exist: give an existing directory with a company's policies"],
+    [['lint', shipped], `${shipped} is no directory: give an existing directory with a company's policies`],
+    [['eval', shipped, '--input', '/nope'], '/nope does not exist: give an existing file'],
+    [['eval', '/nope', '--input', '-'], '/nope does not exist: give an existing file'],
+  ])('policy %j', async (words, says) => {
+    expect(await certlocker('policy', ...words)).toEqual({ exitCode: 2, out: '', error: `certlocker: ${says}\n` })
+  })
+
+  test('as does an input that is no JSON', async () => {
+    const { exitCode, error } = await certlocker('policy', 'eval', shipped, '--input', '{x')
+    expect(exitCode).toBe(2)
+    expect(error).toMatch(/^certlocker: --input is no JSON \(.*\): give a certlocker\.input\/v1 document\n$/)
   })
 })

@@ -32,7 +32,7 @@ export function cliFor(url: string, apiKey: string | undefined): Cli {
       stdout,
       stderr,
       stdin: async () => stdin,
-      environment: { url, apiKey },
+      environment: { url, apiKey, mcpToken: undefined },
       interrupted,
     })
     return { exitCode, ...printed }

@@ -7,6 +7,7 @@ export const components = {
   'opa-wasm': { title: 'OPA WebAssembly, in process', required: true },
   'mcp-sdk-v1': { title: 'MCP client, TypeScript SDK v1 (handshake revisions)', required: true },
   'mcp-sdk-v2': { title: 'MCP client, TypeScript SDK v2 (2026-07-28)', required: true },
+  'mcp-conformance': { title: 'MCP conformance suite (official)', required: true },
   'mcp-python': { title: 'MCP client, Python SDK', required: false },
   regal: { title: 'Regal, the Rego linter', required: false },
   vault: { title: 'Vault (OpenBao)', required: false },

@@ -31,7 +31,7 @@ const UNAVAILABLE_STATES = /^(?:08|53|57|58|28|3D000|25006|25P03|40001|40P01)/
 export function databaseFault(error: unknown): Fault {
   if (error instanceof FaultError) return error.fault
   if (error instanceof Error) withoutValues(error)
-  const { state, constraint, message } = described(error)
+  const { state, constraint, message } = describedError(error)
   if (state === '23505') return fault('NAME_TAKEN', { detail: constraint, cause: error })
   if (state === '23503') return fault('REFERENCE_UNKNOWN', { detail: constraint, cause: error })
   if (
@@ -57,11 +57,16 @@ export function withoutValues(error: Error): void {
 
 /** True when the same transaction, begun anew, may well succeed: a serialization failure or a deadlock. */
 export function isTransactionConflict(error: unknown): boolean {
-  const { state } = described(error)
+  const { state } = describedError(error)
   return state === '40001' || state === '40P01'
 }
 
-function described(error: unknown): { readonly state: string; readonly constraint: string; readonly message: string } {
+/** What kind of error it is: a SQLSTATE or Node's word for it. Its message may quote values. */
+export function describedError(error: unknown): {
+  readonly state: string
+  readonly constraint: string
+  readonly message: string
+} {
   if (!(error instanceof Error)) return { state: '', constraint: '', message: '' }
   // Node tries every address of a name and wraps the failures: their first says what is wrong.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { setTimeout as delay } from 'node:timers/promises'
+import { FaultError, fault } from '../../kernel/fault.ts'
 import { type Migration, migrations } from './migrations/all.ts'
 
 /** `certlock` in ASCII: the advisory lock under which one replica at a time changes the schema. */
@@ -10,7 +11,8 @@ const LOCK_POLL_MS = 50
 /**
  * Brings the schema to this version, in one transaction; replicas that start at once wait for each other.
  * @returns the names of the migrations that were applied
- * @throws Error when a newer version migrated the database, or another replica does not come to an end with it
+ * @throws FaultError CONFIGURATION_INVALID when a newer version migrated the database
+ * @throws Error when another replica does not come to an end with it
  */
 export async function migrateUp(knex: Knex, list: readonly Migration[] = migrations): Promise<string[]> {
   return alone(knex, async (trx) => {
@@ -74,9 +76,12 @@ async function refuseNewer(knex: Knex, list: readonly Migration[]): Promise<void
   const known = new Set(list.map(({ name }) => name))
   const unknown = (await appliedMigrations(knex)).filter((name) => !known.has(name))
   if (unknown.length === 0) return
-  throw new Error(
-    `the database was migrated by a newer version of CertLocker (${unknown.join(', ')}): ` +
-      'start that version or a later one, or restore a backup that fits this one',
+  throw new FaultError(
+    fault('CONFIGURATION_INVALID', {
+      message:
+        `the database was migrated by a newer version of CertLocker (${unknown.join(', ')}): ` +
+        'start that version or a later one, or restore a backup that fits this one',
+    }),
   )
 }
 

@@ -56,8 +56,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     log: {
       debug: () => undefined,
       deprecate: (method) => log.warn('deprecated use of knex', { method }),
-      warn: (message: unknown) => log.warn('database pool', { text: String(message) }),
-      error: (message: unknown) => log.error('database pool', { text: String(message) }),
+      warn: (message: unknown) => log.warn('database pool', { text: firstLine(message) }),
+      error: (message: unknown) => log.error('database pool', { text: firstLine(message) }),
     },
   })
   database.on('query-error', (error: Error, query: { readonly __knexUid: string }) => {
@@ -71,4 +71,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     connections: () => ({ used: pool.numUsed(), free: pool.numFree(), waiting: pool.numPendingAcquires() }),
     close: () => database.destroy(),
   }
+}
+
+/** The pool writes the stack of an error behind its message. */
+function firstLine(message: unknown): string {
+  return String(message).split('\n', 1)[0] ?? ''
 }

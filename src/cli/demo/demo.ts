@@ -4,33 +4,75 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DemoOutput } from './demo-output.ts'
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
-import { type Asked, ask } from './question.ts'
-import { seed } from './seed.ts'
+import { type Answered, type Asked, answeredText, ask } from './question.ts'
+import { type Seeded, seed } from './seed.ts'
+
+export interface DemoFlags {
+  readonly keep: boolean
+  /** One JSON document at the end instead of a text that grows. */
+  readonly json: boolean
+}
+
+/** What the demo has shown. */
+interface Shown {
+  readonly ok: boolean
+  readonly url: string
+  readonly questions: readonly (Answered & Pick<Question, 'says'>)[]
+  /** The answer of `GET /audit/verify`. */
+  readonly verify: Readonly<Record<string, unknown>>
+}
 
 /**
  * The main job in one command: a real gateway with a throw-away data directory, a real MCP client, three questions with
  * three different answers, and the proof.
  * @returns 0 when everything was as promised, else 1
  */
-export async function demo({ keep }: { readonly keep: boolean }, out: DemoOutput): Promise<number> {
+export async function demo({ keep, json }: DemoFlags, out: DemoOutput): Promise<number> {
+  const say = json ? () => undefined : (text: string) => out.line(text)
   const directory = await mkdtemp(join(tmpdir(), 'certlocker-demo-'))
   const adminKey = randomBytes(24).toString('hex')
-  out.line('Starting a throw-away CertLocker MCP: PostgreSQL, sealed secret store, compiled policy, MCP endpoint …')
+  say('Starting a throw-away CertLocker MCP: PostgreSQL, sealed secret store, compiled policy, MCP endpoint …')
   const gateway = await startGatewayProcess({ dataDir: directory, adminKey })
   try {
-    out.line(`Ready at ${gateway.url}\n`)
-    const asExpected = await play(gateway, adminKey, out)
-    if (keep) await leaveRunning(gateway, adminKey, out)
-    return asExpected ? 0 : 1
+    say(`Ready at ${gateway.url}\n`)
+    const shown = await play(gateway, adminKey, say)
+    say(whatNext)
+    const kept = keep ? await keptRunning(gateway, adminKey) : undefined
+    if (json) out.line(JSON.stringify({ ...shown, ...(kept && { kept }) }, null, 2))
+    if (kept !== undefined) {
+      say(keptText(kept))
+      await out.untilInterrupted()
+    }
+    return shown.ok ? 0 : 1
   } finally {
     await gateway.stop()
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-async function play(gateway: GatewayProcess, adminKey: string, out: DemoOutput): Promise<boolean> {
+interface Question extends Asked {
+  readonly says: string
+}
+
+async function play(gateway: GatewayProcess, adminKey: string, say: (text: string) => void): Promise<Shown> {
   const { api, tokens } = await seed(gateway.url, adminKey)
-  const questions: (Asked & { readonly says: string })[] = [
+  const questions: Shown['questions'][number][] = []
+  for (const [index, question] of questionsOf(tokens).entries()) {
+    say(`${index + 1}. ${question.says}`)
+    const answered = await ask(gateway, question)
+    say(answeredText(answered))
+    questions.push({ says: question.says, ...answered })
+  }
+  const verify = await api.get('/audit/verify')
+  const verified = verify['ok'] === true
+  say(
+    `${verified ? '✔' : '✘'} The audit log verifies: ${String(verify['size'])} events, Merkle root ${String(verify['root'])}`,
+  )
+  return { ok: verified && questions.every(({ asExpected }) => asExpected), url: gateway.url, questions, verify }
+}
+
+function questionsOf(tokens: Seeded['tokens']): readonly Question[] {
+  return [
     {
       says: 'claude-code-e2e runs staging tests and needs a staging password.',
       agent: 'claude-code-e2e',
@@ -57,36 +99,46 @@ async function play(gateway: GatewayProcess, adminKey: string, out: DemoOutput):
       expected: { status: 'approval_required', events: 2 },
     },
   ]
-  let asExpected = true
-  for (const [index, question] of questions.entries()) {
-    out.line(`${index + 1}. ${question.says}`)
-    asExpected = (await ask(gateway, question, out)) && asExpected
-  }
-  const verified = await api.get('/audit/verify')
-  const ok = verified['ok'] === true
-  out.line(
-    `${ok ? '✔' : '✘'} The audit log verifies: ${String(verified['size'])} events, Merkle root ${String(verified['root'])}`,
-  )
-  out.line(`
+}
+
+const whatNext = `
 What next
   npm run demo -- --keep      leave it running and connect your own MCP client
   npm start                   your own gateway on http://127.0.0.1:8080
   npx certlocker --help       agents, tokens, secrets, audit, policy
   ARCHITECTURE.md             how one call goes down its one path
-`)
-  return asExpected && ok
+`
+
+/** Where the gateway that is left running is, and fresh bearers for it. */
+interface Kept {
+  readonly mcpEndpoint: string
+  readonly restApi: string
+  readonly openApi: string
+  readonly adminKey: string
+  readonly agent: 'claude-code-e2e'
+  readonly token: string
 }
 
-async function leaveRunning(gateway: GatewayProcess, adminKey: string, out: DemoOutput): Promise<void> {
-  const { tokens } = await seed(gateway.url, adminKey)
-  out.line(`Still running until Ctrl-C.
-  MCP endpoint   ${gateway.url}/rest/mcp
-  REST API       ${gateway.url}/api/v1   (OpenAPI: ${gateway.url}/api/openapi.json)
-  Admin          export CERTLOCKER_URL=${gateway.url} CERTLOCKER_API_KEY=${adminKey}
+async function keptRunning({ url }: GatewayProcess, adminKey: string): Promise<Kept> {
+  const { tokens } = await seed(url, adminKey)
+  return {
+    mcpEndpoint: `${url}/rest/mcp`,
+    restApi: `${url}/api/v1`,
+    openApi: `${url}/api/openapi.json`,
+    adminKey,
+    agent: 'claude-code-e2e',
+    token: tokens.claudeCodeE2e,
+  }
+}
 
-Connect Claude Code as claude-code-e2e:
-  export CERTLOCKER_MCP_TOKEN=${tokens.claudeCodeE2e}
-  claude mcp add --transport http certlocker ${gateway.url}/rest/mcp --header "Authorization: Bearer $CERTLOCKER_MCP_TOKEN"
-`)
-  await out.untilInterrupted()
+function keptText({ mcpEndpoint, restApi, openApi, adminKey, agent, token }: Kept): string {
+  return `Still running until Ctrl-C.
+  MCP endpoint   ${mcpEndpoint}
+  REST API       ${restApi}   (OpenAPI: ${openApi})
+  Admin          export CERTLOCKER_URL=${new URL(restApi).origin} CERTLOCKER_API_KEY=${adminKey}
+
+Connect Claude Code as ${agent}:
+  export CERTLOCKER_MCP_TOKEN=${token}
+  claude mcp add --transport http certlocker ${mcpEndpoint} --header "Authorization: Bearer $CERTLOCKER_MCP_TOKEN"
+`
 }

@@ -1,5 +1,4 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import type { DemoOutput } from './demo-output.ts'
 import type { GatewayProcess } from './gateway-process.ts'
 
 export interface Asked {
@@ -9,12 +8,30 @@ export interface Asked {
   readonly expected: { readonly status: string; readonly events: number; readonly message?: string }
 }
 
-/** Asks one question as a real MCP client and shows the question, the decision with its reason, and the audit lines. */
+/** One question with its decision, never with the value that an agent was given. */
+export interface Answered {
+  readonly agent: string
+  readonly tool: string
+  readonly arguments: Asked['arguments']
+  readonly decision: {
+    readonly status: string
+    readonly code: string | null
+    readonly message: string
+    readonly decisionId: string
+    readonly requestId: string
+  }
+  readonly expected: Asked['expected']
+  readonly asExpected: boolean
+  readonly audit: readonly string[]
+}
+
+const tool = 'certlocker_get_secret'
+
+/** Asks one question as a real MCP client. */
 export async function ask(
   gateway: GatewayProcess,
   { agent, token, arguments: args, expected }: Asked,
-  out: DemoOutput,
-): Promise<boolean> {
+): Promise<Answered> {
   const client = new Client({ name: agent, version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } })
   await client.connect(
     new StreamableHTTPClientTransport(new URL(`${gateway.url}/rest/mcp`), {
@@ -22,20 +39,39 @@ export async function ask(
     }),
   )
   try {
-    const result = await client.callTool({ name: 'certlocker_get_secret', arguments: args })
+    const result = await client.callTool({ name: tool, arguments: args })
     const answer = fields(result.structuredContent)
-    const status = textOf(answer['status'])
+    const [status, requestId] = [textOf(answer['status']), textOf(answer['requestId'])]
     const fits =
       status === expected.status && (expected.message === undefined || answer['message'] === expected.message)
-    out.line(`   asks     certlocker_get_secret ${JSON.stringify(args)}`)
-    out.line(`   answer   ${status}: ${summary(status, answer)}`)
-    for (const line of await gateway.auditLines(textOf(answer['requestId']), expected.events))
-      out.line(`   audit    ${line.replace(/ requestId=.*/, '')}`)
-    out.line(fits ? '' : `   ✘ expected ${expected.status} ${expected.message ?? ''}\n`)
-    return fits
+    return {
+      agent,
+      tool,
+      arguments: args,
+      decision: {
+        status,
+        code: textOf(answer['code']) || null,
+        message: summary(status, answer),
+        decisionId: textOf(answer['decisionId']),
+        requestId,
+      },
+      expected,
+      asExpected: fits,
+      audit: await gateway.auditLines(requestId, expected.events),
+    }
   } finally {
     await client.close()
   }
+}
+
+/** The question, the decision with its reason, and the audit lines, for people. */
+export function answeredText({ arguments: args, decision, expected, asExpected, audit }: Answered): string {
+  return [
+    `   asks     ${tool} ${JSON.stringify(args)}`,
+    `   answer   ${decision.status}: ${decision.message}`,
+    ...audit.map((line) => `   audit    ${line.replace(/ requestId=.*/, '')}`),
+    asExpected ? '' : `   ✘ expected ${expected.status} ${expected.message ?? ''}\n`,
+  ].join('\n')
 }
 
 function summary(status: string, answer: Record<string, unknown>): string {

@@ -90,12 +90,25 @@ function reportText({ failures, regoTests, vectors, coverage }: TestReport): str
 }
 
 async function evaluate(io: CliIo, file: string, flags: OutputOptions & { readonly input: string }): Promise<void> {
-  const decision = await evaluateBundle(file, JSON.parse(await inputText(io, flags.input)))
+  const decision = await evaluateBundle(file, await inputGiven(io, flags.input))
   if (!decision.ok) throw new CliError(exitCodes.failed, decision.error)
   const { effect, reasons, obligations } = decision.value
   const lines = reasons.map(({ code, title, rule }) => `  ${code}  ${title}  (${rule})`)
   const duties = obligations.map(({ type, properties }) => `  obligation ${type} ${JSON.stringify(properties)}`)
   print(io, flags.json, decision.value, [effect, ...lines, ...duties].join('\n'))
+}
+
+async function inputGiven(io: CliIo, given: string): Promise<unknown> {
+  const text = await inputText(io, given)
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new CliError(
+      exitCodes.usage,
+      `--input is no JSON (${error instanceof Error ? error.message : ''}): give a certlocker.input/v1 document`,
+      error,
+    )
+  }
 }
 
 async function inputText(io: CliIo, given: string): Promise<string> {
@@ -118,8 +131,9 @@ function reporting<Arguments extends readonly unknown[]>(
     try {
       await action(io, ...given)
     } catch (error) {
-      if (error instanceof OpaMissingError || error instanceof SyntaxError || isFileError(error))
+      if (error instanceof OpaMissingError || error instanceof SyntaxError)
         throw new CliError(exitCodes.failed, error.message, error)
+      if (isFileError(error)) throw new CliError(exitCodes.usage, fileProblem(error), error)
       throw error
     }
   }
@@ -129,7 +143,17 @@ function isFileError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'code' in error && fileErrors.has(error.code)
 }
 
-const fileErrors: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES'])
+function fileProblem({ path = 'a file', code = '', syscall }: NodeJS.ErrnoException): string {
+  const wanted = syscall === 'scandir' ? "an existing directory with a company's policies" : 'an existing file'
+  return `${path} ${fileErrors.get(code)}: give ${wanted}`
+}
+
+const fileErrors: ReadonlyMap<unknown, string> = new Map([
+  ['ENOENT', 'does not exist'],
+  ['ENOTDIR', 'is no directory'],
+  ['EISDIR', 'is a directory'],
+  ['EACCES', 'may not be used by this user'],
+])
 
 function print(io: CliIo, json: boolean | undefined, value: unknown, text: string): void {
   io.stdout.write(json === true ? `${JSON.stringify(value, null, 2)}\n` : `${text}\n`)

@@ -26,6 +26,33 @@ export async function readLastSeq(db: Knex): Promise<number> {
   return Number(rows[0]?.last ?? 0)
 }
 
+const SEQS_PER_QUERY = 100_000
+
+/**
+ * The first sequence number up to `size` that no event has, or undefined when there is none. Only the index is read, in
+ * parts that stay far below the time that a statement may take; 10^6 events take some tenths of a second.
+ */
+export async function firstMissingSeq(db: Knex, size: number): Promise<number | undefined> {
+  for (let from = 0; from < size; from += SEQS_PER_QUERY) {
+    const to = Math.min(size, from + SEQS_PER_QUERY)
+    const { rows } = await db.raw<{ rows: { count: string }[] }>(
+      'SELECT count(*) AS count FROM audit_events WHERE seq > ? AND seq <= ?',
+      [from, to],
+    )
+    if (Number(rows[0]?.count) < to - from) return firstGap(db, from, to)
+  }
+  return undefined
+}
+
+async function firstGap(db: Knex, from: number, to: number): Promise<number> {
+  const { rows } = await db.raw<{ rows: { missing: string }[] }>(
+    `SELECT expected AS missing FROM generate_series(?::bigint, ?::bigint) AS expected
+      WHERE NOT EXISTS (SELECT FROM audit_events WHERE seq = expected) ORDER BY expected LIMIT 1`,
+    [from + 1, to],
+  )
+  return Number(rows[0]?.missing)
+}
+
 /** The frontier of a stored head, or undefined when it does not fit the root: going on from it would spoil the log. */
 export function frontierOf({ size, root, frontier: peaks }: HeadRow): Frontier | undefined {
   const frontier = { size: Number(size), peaks }

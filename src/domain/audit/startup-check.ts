@@ -7,7 +7,7 @@ import type { CheckpointHistory } from './checkpoint-history.ts'
 import { CheckpointStore, type StoredCheckpoint } from './checkpoint-store.ts'
 import type { SignedCheckpoint } from './checkpointer.ts'
 import { advanceFrontier, rehashEvents } from './leaf-reader.ts'
-import { readLastSeq, readLogFrontier } from './log-head.ts'
+import { firstMissingSeq, readLastSeq, readLogFrontier } from './log-head.ts'
 import { emptyFrontier, type Frontier, isFrontier, rootOf } from './merkle.ts'
 
 /** A log that continues every checkpoint known, or that the operator accepts as it is. */
@@ -28,7 +28,7 @@ export interface StartupCheckDeps {
 
 /**
  * Checks at start that the log continues its last checkpoint and the copy of it outside the database. Only the events
- * since then are read.
+ * since then are read; of those before, only that none is missing: `certlocker audit verify` reads them all.
  * @returns a fault to stop with when it does not; a database that contradicts itself is never accepted
  */
 export async function checkLogAtStart({
@@ -72,6 +72,8 @@ async function checkDatabase(
     return err(contradiction(`the checkpoint of size ${inside.size} is not what the key signed`))
   if (inside.size > frontier.size)
     return err(contradiction(`the log has ${frontier.size} events, its last checkpoint ${inside.size}`))
+  const missing = await firstMissingSeq(knex, inside.size)
+  if (missing !== undefined) return err(contradiction(`event ${missing} is missing`))
   return rehashesTo(knex, inside.frontier, frontier)
 }
 

@@ -13,6 +13,9 @@ export interface AuthorityCache<T> {
    * is not remembered; `undefined` is.
    */
   get(key: string, load: () => Promise<T>): Promise<T>
+
+  /** Forgets one key. What a load under way brings is given to those who wait for it, and not remembered. */
+  forget(key: string): void
 }
 
 interface Entry<T> {
@@ -40,12 +43,18 @@ export class GenerationCache<T> implements AuthorityCache<T> {
     loads.set(key, loading)
     try {
       const value = await loading
+      if (loads.get(key) !== loading) return value
       if (value === undefined) remember(misses, key, value, authorityCacheBounds.missesMax)
       else remember(entries, key, value, authorityCacheBounds.entriesMax)
       return value
     } finally {
-      loads.delete(key)
+      if (loads.get(key) === loading) loads.delete(key)
     }
+  }
+
+  forget(key: string): void {
+    const { entries, misses, loads } = this.#generation
+    for (const known of [entries, misses, loads]) known.delete(key)
   }
 
   /** Forgets everything, and what loads under way will bring. */

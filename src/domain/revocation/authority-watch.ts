@@ -1,7 +1,9 @@
 import type { Clock } from '../../kernel/clock.ts'
+import type { AuditEvent } from '../audit/event.ts'
 import { type AuthorityCache, GenerationCache } from './authority-cache.ts'
-import type { AuthorityReading } from './authority-store.ts'
+import { type AuthorityReading, endsPerReadMax } from './authority-store.ts'
 import { DatabaseClock } from './database-clock.ts'
+import { EndedSessions } from './ended-sessions.ts'
 
 /** How quickly a revocation on another replica is noticed. */
 export const authorityTimes = {
@@ -12,7 +14,8 @@ export const authorityTimes = {
 } as const
 
 export interface AuthorityWatchDeps {
-  readonly read: () => Promise<AuthorityReading>
+  /** Looks at the log's head, and for sessions that ended since the log had that size. */
+  readonly read: (logSize: number | undefined) => Promise<AuthorityReading>
   /** Follows each look of the poll, with the size of the audit log. */
   readonly polled: (logSize: number) => Promise<void>
   /** Told when a look, or what follows it, fails after one that did not. */
@@ -22,18 +25,23 @@ export interface AuthorityWatchDeps {
 }
 
 /**
- * Knows whether rights have changed anywhere, and the time on the database's clock. It hears both from every append to
- * the audit log and from its own poll. Caches of rights hang on it: they are empty whenever the authority epoch moves.
+ * Knows whether rights have changed anywhere, which sessions have ended, and the time on the database's clock. Its own
+ * poll tells it all of that; each append to the audit log brings the epoch and the time as well. Caches of rights hang on
+ * it: they are empty whenever the authority epoch moves. The end of a session does not move it: only that session is
+ * refused, and no agent can empty the caches of all others by opening and closing its own.
  */
 export class AuthorityWatch implements Clock {
   readonly #deps: AuthorityWatchDeps
   readonly #clock: DatabaseClock
   readonly #caches: { drop(): void }[] = []
+  readonly #ended = new EndedSessions(() => this.#dropCaches())
+  readonly #endListeners: ((sessionId: string) => void)[] = []
   #epoch = -1
   #epochHeardMs = Number.NEGATIVE_INFINITY
   /** The moment up to which everything is known, on the monotonic clock. */
   #knownAtMs = Number.NEGATIVE_INFINITY
-  #logSize = 0
+  /** The size of the log at the last look; every end of a session up to there is known. */
+  #logSize: number | undefined
   #looking: Promise<boolean> | undefined
   #problem = 'the authority epoch was never read'
   #hasFailed = false
@@ -59,19 +67,41 @@ export class AuthorityWatch implements Clock {
   observe(epoch: number, databaseNowMs: number): void {
     const receivedMs = this.#deps.monotonicMs()
     this.#clock.readBefore(databaseNowMs, receivedMs)
-    const saidMs = Math.min(receivedMs, this.#clock.monotonicAt(databaseNowMs))
-    this.#learn(epoch, { sentMs: Number.NEGATIVE_INFINITY, saidMs, receivedMs })
+    this.#learn(epoch, { sentMs: Number.NEGATIVE_INFINITY, receivedMs })
   }
 
   /**
-   * Whether every revocation that was committed 750 ms ago or earlier is known here. When the last word is older than
-   * that, the database is asked. False when it does not answer within 5 s: then nobody may be let through.
+   * Whether every revocation and every end of a session that was committed 750 ms ago or earlier is known here. When the
+   * last look is older than that, the database is asked. False when it does not answer within 5 s: then nobody may be let through.
    */
   async fresh(): Promise<boolean> {
     if (this.#isFresh()) return true
     // A look that was under way before the question may have seen too little.
     if (this.#looking !== undefined && !(await this.#looking)) return false
     return this.#isFresh() || this.#look()
+  }
+
+  /** Takes in what became durable through this replica. */
+  appended(events: readonly AuditEvent[]): void {
+    for (const { type, sessionId } of events) {
+      if (type === 'AI_AGENT_SESSION_ENDED' && sessionId !== null) this.sessionEnded(sessionId)
+    }
+  }
+
+  /** Takes in that a session ended. */
+  sessionEnded(sessionId: string): void {
+    this.#ended.add(sessionId)
+    for (const listener of this.#endListeners) listener(sessionId)
+  }
+
+  /** Whether a session is known to have ended: at once on the replica that ended it, on others with their next look. */
+  hasEnded(sessionId: string): boolean {
+    return this.#ended.has(sessionId)
+  }
+
+  /** Has somebody told of each session that ends. Best effort: when very many end at once on other replicas, nobody is. */
+  onSessionEnd(listener: (sessionId: string) => void): void {
+    this.#endListeners.push(listener)
   }
 
   /** For readiness. */
@@ -100,7 +130,7 @@ export class AuthorityWatch implements Clock {
 
   async #poll(): Promise<void> {
     const isKnown = await this.#look()
-    if (isKnown) await this.#deps.polled(this.#logSize).catch((error: unknown) => this.#fail(error))
+    if (isKnown) await this.#deps.polled(this.#logSize ?? 0).catch((error: unknown) => this.#fail(error))
     if (this.#isRunning) this.#timer = setTimeout(() => void this.#poll(), authorityTimes.pollEveryMs).unref()
   }
 
@@ -120,11 +150,14 @@ export class AuthorityWatch implements Clock {
 
   async #read(): Promise<boolean> {
     const sentMs = this.#deps.monotonicMs()
-    const { epoch, logSize, databaseNowMs } = await withinTimeout(this.#deps.read())
+    const { epoch, logSize, databaseNowMs, endedSessions } = await withinTimeout(this.#deps.read(this.#logSize))
     const receivedMs = this.#deps.monotonicMs()
     this.#clock.readBetween(sentMs, databaseNowMs, receivedMs)
-    this.#learn(epoch, { sentMs, saidMs: sentMs, receivedMs })
+    this.#learn(epoch, { sentMs, receivedMs })
+    if (endedSessions.length > endsPerReadMax || logSize < (this.#logSize ?? 0)) this.#dropCaches()
+    else for (const sessionId of endedSessions) this.sessionEnded(sessionId)
     this.#logSize = logSize
+    this.#knownAtMs = Math.max(this.#knownAtMs, sentMs)
     this.#hasFailed = false
     return true
   }
@@ -136,14 +169,17 @@ export class AuthorityWatch implements Clock {
     return false
   }
 
-  #learn(epoch: number, { sentMs, saidMs, receivedMs }: { sentMs: number; saidMs: number; receivedMs: number }): void {
+  #learn(epoch: number, { sentMs, receivedMs }: { sentMs: number; receivedMs: number }): void {
     // Answers may overtake each other. A lower epoch counts only when the question was asked after the higher one was
     // heard: then the database was put back, and what is known is void as well.
     if (epoch < this.#epoch && sentMs < this.#epochHeardMs) return
-    this.#knownAtMs = Math.max(this.#knownAtMs, saidMs)
     if (epoch === this.#epoch) return
     this.#epoch = epoch
     this.#epochHeardMs = receivedMs
+    this.#dropCaches()
+  }
+
+  #dropCaches(): void {
     for (const cache of this.#caches) cache.drop()
   }
 }

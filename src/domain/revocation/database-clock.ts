@@ -21,11 +21,6 @@ export class DatabaseClock implements Clock {
     return Math.floor(this.#monotonicMs() + this.#offsetMs)
   }
 
-  /** The moment of a database time on the monotonic clock. */
-  monotonicAt(databaseMs: number): number {
-    return databaseMs - this.#offsetMs
-  }
-
   /** Learns from a database time that was read between two moments: a quick answer bounds the offset narrowly. */
   readBetween(sentMs: number, databaseMs: number, receivedMs: number): void {
     const [lowest, highest] = [databaseMs - receivedMs, databaseMs - sentMs]

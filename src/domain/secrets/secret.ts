@@ -71,6 +71,18 @@ export function secretResource(
   return { type: 'secret', id, name, groups, environment, version }
 }
 
+/**
+ * Whether two states of a secret are one to whoever decides about it. A newer version is no difference: a decision is
+ * about the version that was current then.
+ */
+export function isSameToPolicy(one: SecretRecord, other: SecretRecord): boolean {
+  return factsOf(one) === factsOf(other)
+}
+
+function factsOf({ id, name, kind, ownerId, owner, disclosure, groups, environment }: SecretRecord): string {
+  return JSON.stringify([id, name, kind, ownerId, owner, disclosure, groups, environment])
+}
+
 /** The secret as people and events see it. */
 export function secretView(secret: SecretRecord) {
   return {

@@ -26,7 +26,6 @@ export async function endIdleSessions(
         idleSessionsPerBatch,
       )
       for (const session of ended) work.record(endedSessionEntry(by, session))
-      if (ended.length > 0) work.advanceAuthority()
       return ok(ended.length)
     })
     if (!batch.ok) return batch

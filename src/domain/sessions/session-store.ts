@@ -25,6 +25,9 @@ export interface Sighting {
   readonly at: Date
 }
 
+/** The class of advisory locks under which sessions of one token start, one at a time. */
+const START_LOCK = 7_365_737
+
 /** The only SQL about sessions. Bound to a connection pool or to one transaction. */
 export class SessionStore {
   readonly #db: Knex
@@ -112,6 +115,16 @@ export class SessionStore {
       whereInAnyGroup(query, { table: 'agent_groups', column: 'agent_id', id: 'agents.id' }, groups)
     const columns = { createdAt: 'sessions.started_at', id: 'sessions.id' }
     return paginate(query, columns, page, (row: SessionRow) => ({ ...sessionFromRow(row), createdAt: row.started_at }))
+  }
+
+  /**
+   * How many active sessions a token has. Until the transaction ends, no other one that asks this gets an answer, on
+   * whichever replica: the count holds while one more is started.
+   */
+  async lockAndCountActive(tokenId: string): Promise<number> {
+    await this.#db.raw('SELECT pg_advisory_xact_lock(?, hashtext(?))', [START_LOCK, tokenId])
+    const row = await this.#db('sessions').where({ token_id: tokenId, status: 'active' }).count({ active: '*' }).first()
+    return Number(row?.['active'])
   }
 
   async countActive(): Promise<number> {

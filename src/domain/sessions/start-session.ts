@@ -9,8 +9,11 @@ import type { Session } from './session.ts'
 import { startedSessionEntry } from './session-events.ts'
 import type { NewSession, SessionStore } from './session-store.ts'
 
-/** An active session can end between the conflict it causes and the look at it. Each try needs such an end. */
-const STATELESS_TRIES = 3
+/**
+ * What one token may hold open. Every client has one session at a time, so this is many more clients than share a token in
+ * earnest, and few enough that no token fills the table or makes the end of them all a long transaction.
+ */
+export const sessionLimits = { activePerTokenMax: 256, retryAfterSeconds: 60 } as const
 
 /** What the transport knows when a client comes. `agent.id` and `tokenId` are authenticated, the client's names claimed. */
 export interface SessionStart
@@ -28,7 +31,8 @@ export interface StartSessionDeps {
 /**
  * Gives a client its session: a handshake always a new one; a stateless client the active one of its token, name,
  * version and address, or a new one, on whichever replica and however many of its calls arrive at once.
- * @returns the session, or UNAUTHENTICATED when agent or token were stopped meanwhile
+ * @returns the session, SESSION_LIMIT when its token has as many as it may, or UNAUTHENTICATED when agent or token were
+ * stopped meanwhile
  */
 export async function startSession(
   deps: StartSessionDeps,
@@ -40,13 +44,15 @@ export async function startSession(
     if (active !== undefined) return ok(active)
   }
   return deps.inTransaction(async (work) => {
-    for (let tries = 0; tries < STATELESS_TRIES; tries++) {
-      const fresh = newSession(start, new Date(deps.clock.now()))
-      if (await work.sessions.start(fresh)) return begun(work, fresh.id, author(start, request))
+    const count = await work.sessions.lockAndCountActive(start.tokenId)
+    if (start.transport === 'stateless') {
       const active = await work.sessions.findStateless(start.tokenId, start.client)
       if (active !== undefined) return ok(active)
     }
-    return err(fault('STATE_CONFLICT', { message: 'The session ended while it was opened; call again' }))
+    if (count >= sessionLimits.activePerTokenMax) return err(fault('SESSION_LIMIT'))
+    const fresh = newSession(start, new Date(deps.clock.now()))
+    if (await work.sessions.start(fresh)) return begun(work, fresh.id, author(start, request))
+    return err(fault('STATE_CONFLICT', { message: 'The session was opened by somebody else; call again' }))
   })
 }
 

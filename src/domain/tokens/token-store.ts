@@ -67,9 +67,13 @@ export class TokenStore {
     return this.#standing({ 'tokens.hash': hash })
   }
 
-  /** As `findStanding`, for a token that is known already. */
-  async standingOf(tokenId: string): Promise<TokenStanding | undefined> {
-    return this.#standing({ 'tokens.id': tokenId })
+  /** As `findStanding`, for a token that is known already, as long as that session of its chain is active. */
+  async standingOf(tokenId: string, sessionId: string): Promise<TokenStanding | undefined> {
+    return this.#standing({ 'tokens.id': tokenId }, (query) => {
+      const active = { 'sessions.id': sessionId, 'sessions.status': 'active' }
+      const session = this.#db('sessions').where(active).whereRaw('sessions.token_id = tokens.chain_id')
+      void query.whereExists(session)
+    })
   }
 
   async insert(token: Token, hash: Buffer): Promise<void> {
@@ -165,7 +169,10 @@ export class TokenStore {
     return rows.map(tokenFromRow)
   }
 
-  async #standing(where: object): Promise<TokenStanding | undefined> {
+  async #standing(
+    where: object,
+    narrow: (query: Knex.QueryBuilder) => void = () => undefined,
+  ): Promise<TokenStanding | undefined> {
     const query = this.#db('tokens')
       .join('agents', 'agents.id', 'tokens.agent_id')
       .join('people', 'people.id', 'agents.owner_id')
@@ -176,6 +183,7 @@ export class TokenStore {
         owner_disabled: this.#db.raw('people.disabled_at IS NOT NULL'),
       })
       .where(where)
+    narrow(query)
     const row: StandingRow | undefined = await selectAgent(this.#db, selectStandingToken(query)).first()
     return row && standingFromRow(row)
   }

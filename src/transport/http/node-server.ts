@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
+import { type Fault, FaultError, fault } from '../../kernel/fault.ts'
 
 /** Bounds of a connection. */
 export const httpBounds = {
@@ -31,7 +32,10 @@ export interface BoundServer {
   drain(graceMs: number): Promise<void>
 }
 
-/** Resolves when connections are accepted. @throws when the address is taken or a TLS file cannot be read */
+/**
+ * Resolves when connections are accepted.
+ * @throws FaultError ADDRESS_TAKEN, or CONFIGURATION_INVALID when the address cannot be had or a TLS file cannot be used
+ */
 export async function bind({ tls, host, port }: ListenSettings, listener: RequestListener): Promise<BoundServer> {
   const server =
     tls === undefined
@@ -49,7 +53,7 @@ export async function bind({ tls, host, port }: ListenSettings, listener: Reques
     })
   })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error) => reject(new FaultError(notListening(error, host, port))))
     server.listen(port, host, resolve)
   })
   const address = server.address()
@@ -60,6 +64,23 @@ export async function bind({ tls, host, port }: ListenSettings, listener: Reques
     },
     drain: (graceMs) => drain(server, () => running, graceMs),
   }
+}
+
+function notListening(error: NodeJS.ErrnoException, host: string, port: number): Fault {
+  const place = `${host}:${port}`
+  if (error.code === 'EADDRINUSE')
+    return fault('ADDRESS_TAKEN', {
+      message: `Another program listens on ${place}: stop it, or set http.port (CERTLOCKER_HTTP__PORT) to another port or to 0 for any free one`,
+      cause: error,
+    })
+  const remedy =
+    error.code === 'EACCES'
+      ? 'this user may not use the port; set http.port (CERTLOCKER_HTTP__PORT) to one from 1024 on'
+      : 'set http.host (CERTLOCKER_HTTP__HOST) to an address of this machine'
+  return fault('CONFIGURATION_INVALID', {
+    message: `Cannot listen on ${place} (${error.code}): ${remedy}`,
+    cause: error,
+  })
 }
 
 const options = {

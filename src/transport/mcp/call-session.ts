@@ -1,20 +1,30 @@
 import type { AuthorityCache } from '../../domain/revocation/authority-cache.ts'
+import type { AuthorityWatch } from '../../domain/revocation/authority-watch.ts'
 import type { Session, SessionTransport } from '../../domain/sessions/session.ts'
 import { type StartSessionDeps, startSession } from '../../domain/sessions/start-session.ts'
 import type { SessionStore } from '../../domain/sessions/session-store.ts'
 import type { RequestFacts } from '../../gateway/caller.ts'
 import { shortText } from '../../kernel/bounded-text.ts'
-import { type Fault, FaultError, fault } from '../../kernel/fault.ts'
+import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
+import type { Turns } from '../../kernel/turns.ts'
 import type { Authenticated } from './caller.ts'
 import type { MessageFacts } from './message.ts'
 
 const LAUNCHER_CHARACTERS = 256
 
+/** A session can end between the look that found it and its use. Each try needs such an end. */
+const STATELESS_TRIES = 3
+
 export interface CallSessionDeps extends StartSessionDeps {
   readonly sessions: SessionStore
-  /** Active sessions by id, and by client for stateless ones; dropped when any session ends. */
-  readonly sessionCache: AuthorityCache<Session | undefined>
+  /** Active sessions by id. One that was heard to have ended since counts no more. */
+  readonly namedSessions: AuthorityCache<Session | undefined>
+  /** Active sessions by client, for clients without an id. */
+  readonly statelessSessions: AuthorityCache<Result<Session, Fault>>
+  readonly authority: AuthorityWatch
+  /** By token: its sessions start and end one after another, so that one token never fills the database's pool. */
+  readonly sessionTurns: Turns
 }
 
 export interface SessionRequest {
@@ -27,7 +37,8 @@ export interface SessionRequest {
 
 /**
  * The session that a message belongs to; `initialize` opens one.
- * @returns NOT_FOUND for an unknown, ended or another token's session; ARGUMENT_INVALID when a handshake-era message names none
+ * @returns NOT_FOUND for an unknown, ended or another token's session; ARGUMENT_INVALID when a handshake-era message names
+ * none; or why `startSession` opens none
  */
 export async function sessionOf(deps: CallSessionDeps, asked: SessionRequest): Promise<Result<Session, Fault>> {
   const { message, sessionId, caller } = asked
@@ -35,25 +46,25 @@ export async function sessionOf(deps: CallSessionDeps, asked: SessionRequest): P
   if (message.kind === 'handshake') return namedSession(deps, caller, sessionId)
   const { client } = message
   const key = JSON.stringify([caller.standing.token.chainId, client.name, client.version, asked.request.clientIp])
-  const session = await deps.sessionCache.get(key, async () => {
-    const started = await start(deps, asked, 'stateless')
-    if (!started.ok) throw new FaultError(started.error)
-    return started.value
-  })
-  return session === undefined ? err(fault('NOT_FOUND')) : ok(session)
+  for (let tries = 0; tries < STATELESS_TRIES; tries++) {
+    const session = await deps.statelessSessions.get(key, () => start(deps, asked, 'stateless'))
+    if (session.ok && !deps.authority.hasEnded(session.value.id)) return session
+    deps.statelessSessions.forget(key)
+    if (!session.ok) return session
+  }
+  return err(fault('STATE_CONFLICT', { message: 'The session ended while it was opened; call again' }))
 }
 
 /** The active session of this very token, or of one it came from by rotation, that a request names. An id alone opens nothing. */
 export async function namedSession(
-  deps: Pick<CallSessionDeps, 'sessions' | 'sessionCache'>,
+  deps: Pick<CallSessionDeps, 'sessions' | 'namedSessions' | 'authority'>,
   caller: Authenticated,
   id: string | undefined,
 ): Promise<Result<Session, Fault>> {
   if (id === undefined)
     return err(fault('ARGUMENT_INVALID', { message: 'Mcp-Session-Id is missing; send initialize first' }))
-  // Apart from the keys of stateless clients, which anybody could send as an id.
-  const session = await deps.sessionCache.get(`id ${id}`, () => deps.sessions.findActive(id))
-  if (session === undefined || session.tokenId !== caller.standing.token.chainId)
+  const session = await deps.namedSessions.get(id, () => deps.sessions.findActive(id))
+  if (session === undefined || session.tokenId !== caller.standing.token.chainId || deps.authority.hasEnded(id))
     return err(fault('NOT_FOUND', { message: 'No such session; send initialize' }))
   return ok(session)
 }
@@ -65,17 +76,15 @@ async function start(
 ): Promise<Result<Session, Fault>> {
   const { agent, token } = caller.standing
   const launcher = launchedBy === undefined ? '' : shortText(launchedBy, LAUNCHER_CHARACTERS)
-  return startSession(
-    deps,
-    {
-      agent: { id: agent.id, name: agent.name },
-      // A session is the chain's, so that rotation does not end it.
-      tokenId: token.chainId,
-      transport,
-      protocolVersion: message.protocolVersion,
-      client: { ip: request.clientIp, ...message.client },
-      launcher: launcher === '' ? null : { name: launcher, verified: false },
-    },
-    { requestId: request.id, traceparent: request.traceparent },
-  )
+  const wanted = {
+    agent: { id: agent.id, name: agent.name },
+    // A session is the chain's, so that rotation does not end it.
+    tokenId: token.chainId,
+    transport,
+    protocolVersion: message.protocolVersion,
+    client: { ip: request.clientIp, ...message.client },
+    launcher: launcher === '' ? null : { name: launcher, verified: false },
+  }
+  const { id: requestId, traceparent } = request
+  return deps.sessionTurns.take(token.chainId, () => startSession(deps, wanted, { requestId, traceparent }))
 }

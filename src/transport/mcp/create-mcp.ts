@@ -12,6 +12,7 @@ import type { InTransaction } from '../../domain/work.ts'
 import type { QuestionDeps } from '../../gateway/agent-question.ts'
 import type { AuthFailures } from '../../gateway/auth-failures.ts'
 import type { CallMeter } from '../../gateway/call-meter.ts'
+import { createDirectory } from '../../gateway/directory.ts'
 import { createGuard } from '../../gateway/guard.ts'
 import { createActionsOn } from '../../gateway/listing.ts'
 import { createSuspendByPolicy } from '../../gateway/obligations/suspend-agent.ts'
@@ -19,6 +20,8 @@ import { ReleasedValues } from '../../gateway/released-values.ts'
 import { createCatalog } from '../../gateway/tools/catalog.ts'
 import { type Fault, FaultError } from '../../kernel/fault.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { Result } from '../../kernel/result.ts'
+import { Turns } from '../../kernel/turns.ts'
 import type { PolicyEngine } from '../../policy/policy-engine.ts'
 import type { AuthenticateDeps } from './caller.ts'
 import { createMcpEndpoint, type McpEndpoint } from './endpoint.ts'
@@ -49,8 +52,9 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
 /** Puts the agents' side together: guard, tools and endpoint. What is looked up often is remembered while no right changes. */
 export function createMcp(deps: McpDeps): McpEndpoint {
   const { authority, auditLog, stores, inTransaction, policy, settings } = deps
-  const secrets = authority.cache<SecretRecord | undefined>()
   const versions = authority.cache<SecretVersion | undefined>()
+  const released = new ReleasedValues()
+  authority.onSessionEnd((sessionId) => released.forget(sessionId))
   const question = { history: deps.history, clock: authority, timeZone: deps.timeZone, hmacKey: deps.hmacKey }
   const guard = createGuard({
     ...question,
@@ -58,9 +62,9 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     auditLog,
     inTransaction,
     authority,
-    standingOf: (tokenId) => stores.tokens.standingOf(tokenId),
-    directory: { secret: (name) => secrets.get(name, () => stores.secrets.findByName(name)) },
-    released: new ReleasedValues(),
+    standingOf: (tokenId, sessionId) => stores.tokens.standingOf(tokenId, sessionId),
+    directory: createDirectory(authority.cache<SecretRecord | undefined>(), (name) => stores.secrets.findByName(name)),
+    released,
     suspendByPolicy: createSuspendByPolicy({ inTransaction }),
     denials: settings.denials,
     approvalDecideSeconds: settings.approvalDecideSeconds,
@@ -80,22 +84,20 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     clock: authority,
   })
   const authentication = createAuthentication(deps)
-  const rotate = createRotation({
-    ...authentication,
-    inTransaction,
-    clock: authority,
-    callsPerMinute: settings.callsPerMinute,
-    publicUrl: deps.publicUrl,
-  })
+  const { publicUrl } = deps
+  const { callsPerMinute } = settings
+  const rotate = createRotation({ ...authentication, inTransaction, clock: authority, callsPerMinute, publicUrl })
   const endpoint = createMcpEndpoint({
     ...authentication,
-    sessionCache: authority.cache<Session | undefined>(),
+    namedSessions: authority.cache<Session | undefined>(),
+    statelessSessions: authority.cache<Result<Session, Fault>>(),
+    sessionTurns: new Turns(),
     sessions: stores.sessions,
     inTransaction,
     clock: authority,
     activity: deps.activity,
-    callsPerMinute: settings.callsPerMinute,
-    publicUrl: deps.publicUrl,
+    callsPerMinute,
+    publicUrl,
     meter: deps.meter,
     handle: createHandler({
       guard,

@@ -1,7 +1,9 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server'
 import type Koa from 'koa'
+import type { Author } from '../../domain/audit/author.ts'
 import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
 import { endSession } from '../../domain/sessions/end-session.ts'
+import { sessionLimits } from '../../domain/sessions/start-session.ts'
 import type { CallMeter } from '../../gateway/call-meter.ts'
 import type { AgentCaller, RequestFacts } from '../../gateway/caller.ts'
 import { type LimitAnswer, WindowLimit } from '../../gateway/window-limit.ts'
@@ -49,7 +51,10 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   }
 }
 
-/** Protected resource metadata (RFC 9728): where this resource is, and how a bearer is sent. At the path form and the root. */
+/**
+ * Protected resource metadata (RFC 9728): where this resource is, and how a bearer is sent. At the path form and the root.
+ * It names no authorization server: bearers are issued by the operator, and none of the flows of OAuth gets one.
+ */
 function metadata({ publicUrl }: McpEndpointDeps, ctx: Koa.Context, request: RequestFacts): void {
   if (ctx.path !== resourceMetadataPath && ctx.path !== metadataRoot) return refuse(ctx, request, fault('NOT_FOUND'))
   ctx.body = {
@@ -83,7 +88,7 @@ async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context,
   const sessionId = ctx.get('mcp-session-id') || undefined
   const launchedBy = ctx.get('x-certlocker-launched-by') || undefined
   const session = await sessionOf(deps, { caller: caller.value, message, request, sessionId, launchedBy })
-  if (!session.ok) return refuse(ctx, request, session.error)
+  if (!session.ok) return refuse(ctx, request, session.error, deps)
   deps.activity.seen(session.value.id, standing.token.id, request.clientIp)
   timer.stage('auth')
 
@@ -116,20 +121,17 @@ async function remove(
   const session = await namedSession(deps, caller.value, ctx.get('mcp-session-id') || undefined)
   if (!session.ok) return refuse(ctx, request, session.error)
   const { agent } = caller.value.standing
-  const ended = await endSession(
-    deps,
-    {
-      actor: { kind: 'agent', id: agent.id, name: agent.name },
-      groups: [],
-      requestId: request.id,
-      traceparent: request.traceparent,
-      client: session.value.client,
-      decision: null,
-      breakGlass: false,
-    },
-    session.value.id,
-    'closed',
-  )
+  const author: Author = {
+    actor: { kind: 'agent', id: agent.id, name: agent.name },
+    groups: [],
+    requestId: request.id,
+    traceparent: request.traceparent,
+    client: session.value.client,
+    decision: null,
+    breakGlass: false,
+  }
+  const { id, tokenId } = session.value
+  const ended = await deps.sessionTurns.take(tokenId, () => endSession(deps, author, id, 'closed'))
   if (!ended.ok) throw new FaultError(ended.error)
   ctx.status = 200
   ctx.body = {}
@@ -145,16 +147,16 @@ export function refuseForNow(ctx: Koa.Context, request: RequestFacts, { retryAft
 export function refuse(
   ctx: Koa.Context,
   request: RequestFacts,
-  { code, message }: Fault,
+  { code, message, detail }: Fault,
   challenge?: Pick<McpEndpointDeps, 'publicUrl'>,
 ): void {
   const { http } = faults[code]
   if (http === 401 && challenge !== undefined) {
-    ctx.set(
-      'WWW-Authenticate',
-      `Bearer error="invalid_token", resource_metadata="${challenge.publicUrl()}${resourceMetadataPath}"`,
-    )
+    // RFC 6750 section 3.1: who sent no credential gets no error code.
+    const error = detail === 'TOKEN_MISSING' ? '' : 'error="invalid_token", '
+    ctx.set('WWW-Authenticate', `Bearer ${error}resource_metadata="${challenge.publicUrl()}${resourceMetadataPath}"`)
   }
+  if (code === 'SESSION_LIMIT') ctx.set('Retry-After', String(sessionLimits.retryAfterSeconds))
   ctx.status = http
   ctx.body = { error: { code, message, requestId: request.id } }
 }

@@ -1,6 +1,7 @@
 import { shortText } from '../../kernel/bounded-text.ts'
 
-const HANDSHAKE_REVISIONS = ['2025-11-25', '2025-06-18', '2025-03-26']
+/** Revisions that are agreed on by `initialize`, newest first: whoever asks for another is offered the first. */
+export const handshakeRevisions: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26']
 const NAME_CHARACTERS = 128
 const META_PREFIX = 'io.modelcontextprotocol/'
 
@@ -26,7 +27,7 @@ export function messageFacts(body: unknown, protocolHeader: string | undefined):
   }
   if (member(body, 'method') === 'initialize') {
     const asked = text(member(params, 'protocolVersion'))
-    const protocolVersion = HANDSHAKE_REVISIONS.includes(asked) ? asked : (HANDSHAKE_REVISIONS[0] ?? '')
+    const protocolVersion = handshakeRevisions.includes(asked) ? asked : (handshakeRevisions[0] ?? '')
     return { kind: 'initialize', client: clientOf(member(params, 'clientInfo')), protocolVersion }
   }
   return { kind: 'handshake', client: { name: '', version: '' }, protocolVersion: protocolHeader ?? '' }

@@ -3,10 +3,10 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { FromSchema } from 'json-schema-to-ts'
 import { idempotencyKeyName } from '../../gateway/idempotency-key.ts'
 import type { Tool } from '../../gateway/tool.ts'
+import { handshakeRevisions } from './message.ts'
 
 const META = 'io.modelcontextprotocol/'
 const MODERN = '2026-07-28'
-const HANDSHAKE = ['2025-11-25', '2025-06-18', '2025-03-26']
 
 const text = { type: 'string' } as const
 const meta = {
@@ -90,7 +90,7 @@ function eraOf(headers: IncomingHttpHeaders, { name, _meta }: PlainRequest['para
     const isMirrored = headers['mcp-method'] === 'tools/call' && headers['mcp-name'] === name
     return isMirrored && isModernMeta(_meta) ? 'modern' : undefined
   }
-  const isHandshake = typeof version === 'string' && HANDSHAKE.includes(version)
+  const isHandshake = typeof version === 'string' && handshakeRevisions.includes(version)
   const isBare = _meta === undefined || isHandshakeMeta(_meta)
   return isHandshake && isBare && headers['mcp-method'] === undefined ? 'handshake' : undefined
 }

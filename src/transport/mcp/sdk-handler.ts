@@ -13,6 +13,7 @@ import type { Tool } from '../../gateway/tool.ts'
 import { listedTools } from '../../gateway/tools/catalog.ts'
 import { callToolResult } from './call-result.ts'
 import type { Handler, HandlerDeps } from './handler-types.ts'
+import { handshakeRevisions } from './message.ts'
 
 const LIST_TTL_MS = 5000
 
@@ -42,6 +43,8 @@ function serverFor({ guard, catalog, serverInfo, log }: HandlerDeps, caller: Age
     { ...serverInfo },
     {
       capabilities: { tools: {} },
+      // The SDK would still agree to revisions before 2025-03-26, which have another transport.
+      supportedProtocolVersions: [...handshakeRevisions],
       instructions:
         'Every call is decided by policy and recorded. A denial names its reason; approval_required means: call again later with the same arguments.',
       cacheHints: { 'tools/list': { ttlMs: LIST_TTL_MS, cacheScope: 'private' } },

@@ -122,7 +122,9 @@ export async function findAgent({ stores }: Pick<RestDeps, 'stores'>, id: string
     owner: agent.ownerId,
     exists: true,
   } as const
-  return ok({ resource: await resourceInGroups(stores, facts, asked), subject: agent })
+  const resource = await resourceInGroups(stores, facts, asked)
+  // Or whoever has a group could take the agent for themselves by putting it there.
+  return ok({ resource: agent.groups.length === 0 ? { ...resource, groups: [] } : resource, subject: agent })
 }
 
 /** What suspend, resume and revoke have in common: `{reason}` in, the agent out. */

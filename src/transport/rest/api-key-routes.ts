@@ -32,6 +32,7 @@ export const apiKeyRoutes: readonly Route[] = [
     status: 201,
     body: bodyShape<CreateApiKey>(createApiKeySchema),
     response: createdApiKeySchema,
+    onceShown: ['value'],
     errors: ['REFERENCE_UNKNOWN', 'GROUP_NOT_PERMITTED', 'STATE_CONFLICT'],
     find: async ({ stores }, { body }) => {
       const person = await stores.people.find(body.person)

@@ -109,7 +109,7 @@ function operation(route: Route): object {
     security: [{ apiKey: [] }],
     'x-certlocker-action': action,
     'x-certlocker-break-glass': breakGlass,
-    parameters: [...pathParameters(route), ...queryParameters(route)],
+    parameters: [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)],
     ...(body === undefined
       ? {}
       : {
@@ -148,6 +148,20 @@ function queryParameters({ query }: Route): object[] {
   }))
 }
 
+function headerParameters({ method, onceShown }: Route): object[] {
+  if (method === 'GET') return []
+  const once = onceShown.length === 0 ? '' : `, without ${onceShown.join(', ')}`
+  return [
+    {
+      name: 'Idempotency-Key',
+      in: 'header',
+      required: false,
+      schema: { type: 'string', minLength: 1, maxLength: 255 },
+      description: `The request takes effect at most once under this key within a day; repeated, it is given the first answer${once}`,
+    },
+  ]
+}
+
 /** Every refusal that the route may give, one response per status with an example per code. */
 function refusals(route: Route): object {
   const codes = new Set<FaultCode>([
@@ -157,6 +171,9 @@ function refusals(route: Route): object {
     'ACCESS_DENIED',
     ...(route.path.includes(':') ? (['NOT_FOUND'] as const) : []),
     ...route.errors,
+    ...(route.method === 'GET'
+      ? []
+      : (['IDEMPOTENCY_KEY_INVALID', 'IDEMPOTENCY_KEY_IN_USE', 'IDEMPOTENCY_KEY_REUSED'] as const)),
     'INTERNAL',
     'DATABASE_UNAVAILABLE',
     'GATEWAY_AUDIT_UNAVAILABLE',

@@ -78,7 +78,7 @@ async function findPerson({ stores }: RestDeps, id: string, asked: readonly stri
   return ok({
     resource: await resourceInGroups(
       stores,
-      { type: 'person', id: person.id, name: email, groups, exists: true },
+      { type: 'person', id: person.id, name: email, groups, owner: person.id, exists: true },
       asked,
     ),
     subject: person,

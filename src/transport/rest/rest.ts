@@ -8,6 +8,7 @@ import { answerError, answerFault } from '../http/error-boundary.ts'
 import type { HttpContext, HttpMiddleware, HttpState } from '../http/http-context.ts'
 import { readJsonBody } from '../http/read-json-body.ts'
 import { type Authenticate, createAuthenticate } from './authenticate.ts'
+import { answerOnce } from './numbered-request.ts'
 import { openApiDocument } from './openapi.ts'
 import type { RestDeps } from './rest-deps.ts'
 import type { Route, RouteRefusal } from './route.ts'
@@ -81,10 +82,12 @@ async function answer(
   const body = route.body === undefined ? undefined : await readJsonBody(ctx.req)
   if (body?.ok === false) return answerFault(ctx, body.error)
   if (/[\p{Cc}\p{Cs}]/u.test(id)) return answerFault(ctx, fault('NOT_FOUND'))
-  const result = await route.answer(deps, caller, { id, query: { ...ctx.query }, body: body?.value })
+  const sent = { id, query: { ...ctx.query }, body: body?.value }
+  const result = await answerOnce(deps, route, caller, sent, ctx.get('idempotency-key') || undefined)
   if (!result.ok) return refuse(ctx, result.error)
-  ctx.status = route.status
-  ctx.body = result.value
+  if (result.value.isReplayed) ctx.set('Idempotency-Replayed', 'true')
+  ctx.status = result.value.status
+  ctx.body = result.value.body
   ctx.type = route.contentType
 }
 

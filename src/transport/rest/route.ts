@@ -31,6 +31,8 @@ export interface RouteFacts {
   readonly response: object
   /** Refusals beyond those that every route may give. */
   readonly errors: readonly FaultCode[]
+  /** Members of the answer that are never given again, not even to the same request repeated under its key. */
+  readonly onceShown: readonly string[]
 }
 
 /** What an author writes: the resource that the policy decides about, and what happens once it allowed it. */
@@ -43,6 +45,7 @@ export interface RouteDefinition<Q, B, S>
   readonly query?: Shape<Q>
   readonly body?: Shape<B>
   readonly errors?: readonly FaultCode[]
+  readonly onceShown?: RouteFacts['onceShown']
   /**
    * The resource as the policy sees it: the present one, or for a creation the one that would come to be. A list that
    * is not about one resource has none.
@@ -113,6 +116,7 @@ export function defineRoute<Q extends Members = NoMembers, B extends Members = N
     query: query.schema,
     body: definition.body?.schema,
     errors: definition.errors ?? [],
+    onceShown: definition.onceShown ?? [],
     async answer(deps, caller, sent) {
       const checkedQuery = query.check(sent.query)
       const checkedBody = body.check(sent.body ?? {})

@@ -168,10 +168,17 @@ export const secretRoutes: readonly Route[] = [
     summary: 'Show a value to a person; that it was shown is in the log before it is',
     body: bodyShape<{ readonly version?: number }>(revealSecretSchema),
     response: revealedSecretSchema,
-    errors: ['VERSION_UNKNOWN', 'SECRET_STORE_UNAVAILABLE', 'SECRET_VALUE_MISSING', 'SECRET_VALUE_DAMAGED'],
+    onceShown: ['value'],
+    errors: [
+      'VERSION_UNKNOWN',
+      'GATEWAY_RESOURCE_CHANGED',
+      'SECRET_STORE_UNAVAILABLE',
+      'SECRET_VALUE_MISSING',
+      'SECRET_VALUE_DAMAGED',
+    ],
     find: (deps, { id }) => findSecret(deps, id),
     handle: async (deps, by, { body }, secret) => {
-      const revealed = await revealSecret(versionDeps(deps), by, secret.id, body.version)
+      const revealed = await revealSecret(versionDeps(deps), by, secret, body.version)
       return mapOk(revealed, ({ name, version, value }) => ({ name, version, value: value.expose() }))
     },
   }),

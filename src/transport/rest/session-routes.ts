@@ -65,9 +65,9 @@ export const sessionRoutes: readonly Route[] = [
     find: async ({ stores }, { id }) => {
       const session = await stores.sessions.find(id)
       if (session === undefined) return missing('session', id)
-      const groups = (await stores.agents.find(session.agent.id))?.groups ?? []
+      const { groups = [], ownerId: owner = '' } = (await stores.agents.find(session.agent.id)) ?? {}
       return ok({
-        resource: await resourceInGroups(stores, { type: 'session', id, name: id, groups, exists: true }),
+        resource: await resourceInGroups(stores, { type: 'session', id, name: id, groups, owner, exists: true }),
         subject: session,
       })
     },

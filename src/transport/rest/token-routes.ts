@@ -1,8 +1,10 @@
+import type { Agent } from '../../domain/agents/agent.ts'
 import { createToken } from '../../domain/tokens/create-token.ts'
 import { revokeToken } from '../../domain/tokens/revoke-token.ts'
 import { tokenView } from '../../domain/tokens/token.ts'
 import { type CreateToken, createTokenSchema, tokenSchema } from '../../domain/tokens/token.schema.ts'
 import { ok } from '../../kernel/result.ts'
+import type { ResourceInput } from '../../policy/input.ts'
 import { agentFilter, groupFilter, groupsToList, listOf, listQuery, type PageQuery, pageOf } from './list.ts'
 import { mapOk } from './map-ok.ts'
 import { type OptionalReason, optionalReasonSchema } from './reason.ts'
@@ -49,12 +51,13 @@ export const tokenRoutes: readonly Route[] = [
     status: 201,
     body: bodyShape<CreateToken>(createTokenSchema),
     response: createdTokenSchema,
+    onceShown: ['value'],
     errors: ['REFERENCE_UNKNOWN', 'GROUP_NOT_PERMITTED', 'SCOPE_NOT_PERMITTED', 'AGENT_REVOKED'],
-    find: async ({ stores }, { body }) =>
-      ok({
-        resource: await resourceInGroups(stores, { type: 'token', name: body.name, exists: false }, body.groups),
-        subject: undefined,
-      }),
+    find: async ({ stores }, { body }) => {
+      const agent = await stores.agents.find(body.agentId)
+      const token = { name: body.name, groups: body.groups, exists: false }
+      return ok({ resource: await tokenOf(stores, agent, token), subject: undefined })
+    },
     handle: async (deps, by, { body }) =>
       mapOk(await createToken({ ...deps, mcpUrl: deps.mcpUrl() }, by, body), ({ token, value, clientConfig }) => ({
         token: tokenView(token, deps.clock.now()),
@@ -111,8 +114,16 @@ async function findToken({ stores }: RestDeps, { id }: { readonly id: string }) 
   const token = await stores.tokens.find(id)
   if (token === undefined) return missing('token', id)
   const { name, groups } = token
-  return ok({
-    resource: await resourceInGroups(stores, { type: 'token', id: token.id, name, groups, exists: true }),
-    subject: token,
-  })
+  const agent = await stores.agents.find(token.agentId)
+  return ok({ resource: await tokenOf(stores, agent, { id, name, groups, exists: true }), subject: token })
+}
+
+/** A token is a way into its agent: whoever acts on one needs what they would need for the other. */
+function tokenOf(
+  stores: RestDeps['stores'],
+  agent: Pick<Agent, 'groups' | 'ownerId'> | undefined,
+  token: Pick<ResourceInput, 'id' | 'name' | 'exists'> & { readonly groups: readonly string[] },
+): Promise<ResourceInput> {
+  const { groups = token.groups, ownerId: owner = '' } = agent ?? {}
+  return resourceInGroups(stores, { ...token, type: 'token', owner, groups })
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { buildInput, type InputFacts } from '../../../src/policy/input.ts'
+import { canonicalJson } from '../../../src/kernel/canonical-json.ts'
 import { inputStringMax } from '../../../src/policy/input.schema.ts'
 import { inputProblem } from '../../../src/policy/input-check.ts'
 
@@ -111,5 +112,15 @@ test('whatever is known, the input fits its schema, except for a text to be comp
       expect(inputProblem(buildInput(known))).toBeUndefined()
     }),
     { numRuns: 1500 },
+  )
+})
+
+test('an input lies in the order of canonical JSON, but for the names that a caller chose', () => {
+  fc.assert(
+    fc.property(anyFacts, (known) => {
+      const input = buildInput(known)
+      const built = { ...input, resource: { ...input.resource, labels: {} } }
+      expect(JSON.stringify(built)).toBe(canonicalJson(built))
+    }),
   )
 })

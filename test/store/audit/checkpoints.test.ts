@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openCheckpoint } from '../../../src/domain/audit/checkpoint.ts'
 import { CheckpointHistory, checkpointsKept } from '../../../src/domain/audit/checkpoint-history.ts'
+import { firstMissingSeq } from '../../../src/domain/audit/log-head.ts'
 import { auditLogOn, must, note, type TestLog, testLog } from '../../support/audit.ts'
 
 let log: TestLog
@@ -105,6 +106,33 @@ describe('at start', () => {
     expect(await log.history.notes()).toHaveLength(1)
     expect(readdirSync(join(log.directory, 'audit')).filter((name) => name.startsWith('checkpoints.'))).toHaveLength(1)
     must(await log.restarted({ acceptTruncated: 5 }))
+  })
+
+  test.each([1, 2, 5])(
+    'a log that lost event %i before its last checkpoint is refused, whatever is accepted',
+    async (seq) => {
+      await append(7)
+      must(await log.checkpointer.checkpoint())
+      await append(2)
+      await tamper(`DELETE FROM audit_events WHERE seq IN (${seq}, 6)`)
+      const refused = {
+        ok: false,
+        error: { message: expect.stringContaining(`contradicts itself: event ${seq} is missing`) },
+      }
+      expect(await log.restarted()).toMatchObject(refused)
+      expect(await log.restarted({ acceptTruncated: 9 })).toMatchObject(refused)
+    },
+  )
+
+  test('a log that lost an event far back is refused too', async () => {
+    await log.database.knex.raw('ALTER TABLE audit_events DISABLE TRIGGER USER')
+    await log.database.knex.raw(
+      `INSERT INTO audit_events (seq, id, at, type, environment, outcome, event, leaf)
+        SELECT seq, 'evt_' || seq, now(), 'AI_AGENT_NOTE', '', 'ok', '{}', sha256(seq::text::bytea) FROM generate_series(1, 110000) AS seq`,
+    )
+    expect(await firstMissingSeq(log.database.knex, 110_000)).toBeUndefined()
+    await log.database.knex.raw('DELETE FROM audit_events WHERE seq IN (100001, 109999)')
+    expect(await firstMissingSeq(log.database.knex, 110_000)).toBe(100_001)
   })
 
   test('a log that went on differently after a restore is refused', async () => {

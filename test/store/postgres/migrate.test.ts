@@ -69,6 +69,7 @@ describe('migrations', () => {
     await migrateUp(database.knex, [shelf, box])
     await expect(migrateUp(database.knex, [shelf])).rejects.toThrow(/newer version of CertLocker \(0002-box\)/)
     await expect(migrateDown(database.knex, [shelf])).rejects.toThrow(/newer version/)
+    await expect(migrateUp(database.knex, [shelf])).rejects.toMatchObject({ fault: { code: 'CONFIGURATION_INVALID' } })
   })
 
   test('are applied by one of several replicas that start at once on an empty database', async () => {

@@ -3,6 +3,7 @@ import { revokeAgent } from '../../../src/domain/agents/revoke-agent.ts'
 import { suspendAgent } from '../../../src/domain/agents/suspend-agent.ts'
 import { updateAgent } from '../../../src/domain/agents/update-agent.ts'
 import { updatePerson } from '../../../src/domain/people/update-person.ts'
+import { endSession } from '../../../src/domain/sessions/end-session.ts'
 import { createToken } from '../../../src/domain/tokens/create-token.ts'
 import { expiredTokensMax, expireTokens } from '../../../src/domain/tokens/expire-tokens.ts'
 import { revokeToken } from '../../../src/domain/tokens/revoke-token.ts'
@@ -171,16 +172,21 @@ describe('what a token stands for', () => {
       effectiveScopes: ['host:read'],
       effectiveGroups: ['prod'],
     })
-    expect(await registry.stores.tokens.standingOf(token.id)).toEqual(standing)
+    await aSession(registry, agent, token.id, 'ses_standing')
+    expect(await registry.stores.tokens.standingOf(token.id, 'ses_standing')).toEqual(standing)
+    expect(await registry.stores.tokens.standingOf(token.id, 'ses_none')).toBeUndefined()
     expect(await registry.stores.tokens.findStanding(mintBearer('clk_mcp').hash)).toBeUndefined()
-    expect(await registry.stores.tokens.standingOf('tok_none')).toBeUndefined()
+    expect(await registry.stores.tokens.standingOf('tok_none', 'ses_standing')).toBeUndefined()
+    valueOf(await endSession(registry.deps, author(), 'ses_standing', 'closed'))
+    expect(await registry.stores.tokens.standingOf(token.id, 'ses_standing')).toBeUndefined()
   })
 
   test('shrinks with its agent and its owner at once, and never grows past the token', async () => {
     const owner = await aPerson(registry, 'olga', ['edge', 'prod'])
     const agent = await anAgent(registry, 'shrinking', owner.id, ['edge', 'prod'])
-    const { token } = await aToken(registry, agent, ['edge', 'prod'])
-    const groups = async () => (await registry.stores.tokens.standingOf(token.id))?.effectiveGroups
+    const { value } = await aToken(registry, agent, ['edge', 'prod'])
+    const standing = () => registry.stores.tokens.findStanding(bearerHash(value.expose()))
+    const groups = async () => (await standing())?.effectiveGroups
     expect(await groups()).toEqual(['edge', 'prod'])
     valueOf(await updatePerson(registry.deps, author(), owner.id, { groups: ['prod', 'staging'] }))
     expect(await groups()).toEqual(['prod'])
@@ -193,21 +199,22 @@ describe('what a token stands for', () => {
       }),
     )
     expect(await groups()).toEqual(['edge'])
-    expect((await registry.stores.tokens.standingOf(token.id))?.effectiveScopes).toEqual(['host:read', 'probe:read'])
+    expect((await standing())?.effectiveScopes).toEqual(['host:read', 'probe:read'])
   })
 
   test('tells of a suspended agent, a disabled owner and a revoked token', async () => {
     const owner = await aPerson(registry, 'pete', ['edge'])
     const agent = await anAgent(registry, 'halted', owner.id, ['edge'])
-    const { token } = await aToken(registry, agent, ['edge'])
+    const { token, value } = await aToken(registry, agent, ['edge'])
+    const standing = () => registry.stores.tokens.findStanding(bearerHash(value.expose()))
     valueOf(await suspendAgent(registry.deps, author(), agent.id, 'x'))
-    expect(await registry.stores.tokens.standingOf(token.id)).toMatchObject({
+    expect(await standing()).toMatchObject({
       agent: { status: 'suspended' },
       ownerDisabled: false,
     })
     valueOf(await updatePerson(registry.deps, author(), owner.id, { disabled: true }))
     valueOf(await revokeToken(registry.deps, author(), token.id))
-    expect(await registry.stores.tokens.standingOf(token.id)).toMatchObject({
+    expect(await standing()).toMatchObject({
       ownerDisabled: true,
       token: { revokedAt: new Date(registry.now) },
     })

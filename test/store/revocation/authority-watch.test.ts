@@ -24,7 +24,7 @@ afterAll(() => registry.close())
 function aReplica(polled: (logSize: number) => Promise<void> = async () => undefined): AuthorityWatch {
   const store = new AuthorityStore(registry.database.knex)
   const watch = new AuthorityWatch({
-    read: () => store.read(),
+    read: (logSize) => store.read(logSize),
     polled,
     failed: () => undefined,
     monotonicMs: () => performance.now(),

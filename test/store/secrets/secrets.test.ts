@@ -219,7 +219,6 @@ describe('versions of a secret', () => {
       await restoreSecret(deps, operator, 'nothing', 0),
       await updateSecret(deps, operator, 'nothing', { type: 'x' }),
       await deleteSecret(deps, operator, 'nothing'),
-      await revealSecret(deps, operator, 'nothing'),
     ]) {
       expect(refused).toMatchObject({ ok: false, error: { code: 'NOT_FOUND', message: 'No secret nothing' } })
     }
@@ -248,20 +247,64 @@ describe('revealing a secret', () => {
     valueOf(await create({ value: 'zero' }))
     valueOf(await addSecretVersion(deps, operator, name, 'one'))
     registry.events()
-    const revealed = valueOf(await revealSecret(deps, operator, name, 0))
+    const revealed = valueOf(await revealSecret(deps, operator, await found(), 0))
     const events = registry.events()
     expect(revealed.value.expose()).toBe('zero')
     expect(JSON.stringify(revealed)).not.toContain('zero')
     expect(events).toMatchObject([
       { type: 'SECRET_REVEALED', actor: operator.actor, resource: { name, version: 0 }, details: { version: 0 } },
     ])
-    expect(valueOf(await revealSecret(deps, operator, name)).value.expose()).toBe('one')
+    expect(valueOf(await revealSecret(deps, operator, await found())).value.expose()).toBe('one')
   })
 
   test('gives nothing when it cannot be recorded', async () => {
     valueOf(await create())
     const lost = { ...deps, inTransaction: () => Promise.reject(new Error('the log is away')) }
-    await expect(revealSecret(lost, operator, name)).rejects.toThrow('the log is away')
+    await expect(revealSecret(lost, operator, await found())).rejects.toThrow('the log is away')
+  })
+})
+
+describe('a secret that changed since it was decided that a person may see it', () => {
+  test.each([
+    ['was moved to other groups', () => updateSecret(deps, operator, name, { groups: ['edge'] })],
+    ['may only be used', () => updateSecret(deps, operator, name, { disclosure: 'use_only' })],
+    ['was deleted', () => deleteSecret(deps, operator, name)],
+  ])('is not shown when it %s, and nothing is on record', async (_, change) => {
+    valueOf(await create())
+    const decidedAbout = await found()
+    valueOf(await change())
+    registry.events()
+    expect(await revealSecret(deps, operator, decidedAbout)).toMatchObject({
+      error: { code: expect.stringMatching(/^(GATEWAY_RESOURCE_CHANGED|VERSION_UNKNOWN)$/) },
+    })
+    expect(registry.events()).toEqual([])
+  })
+
+  test('is not shown either when that happens while its value is being read', async () => {
+    valueOf(await create())
+    const slow: typeof deps.source = {
+      ...deps.source,
+      kind: 'vault',
+      read: async (path, version) => {
+        valueOf(await updateSecret(deps, operator, name, { groups: ['edge'] }))
+        return deps.source.read(path, version)
+      },
+      write: (path, value) => deps.source.write(path, value),
+      check: () => deps.source.check(),
+    }
+    const decidedAbout = await found()
+    registry.events()
+    expect(await revealSecret({ ...deps, source: slow }, operator, decidedAbout)).toMatchObject({
+      error: { code: 'GATEWAY_RESOURCE_CHANGED' },
+    })
+    expect(registry.events()).toMatchObject([{ type: 'SECRET_UPDATED' }])
+  })
+
+  test('is shown in the version that was current then, also when it has a newer one', async () => {
+    valueOf(await create({ value: 'zero' }))
+    const decidedAbout = await found()
+    valueOf(await addSecretVersion(deps, operator, name, 'one'))
+    expect(valueOf(await revealSecret(deps, operator, decidedAbout)).value.expose()).toBe('zero')
   })
 })
 

@@ -6,12 +6,13 @@ import { endIdleSessions, idleSessionsPerBatch } from '../../../src/domain/sessi
 import { endSession } from '../../../src/domain/sessions/end-session.ts'
 import type { Session } from '../../../src/domain/sessions/session.ts'
 import { SessionStore } from '../../../src/domain/sessions/session-store.ts'
-import { type SessionStart, startSession } from '../../../src/domain/sessions/start-session.ts'
+import { sessionLimits, type SessionStart, startSession } from '../../../src/domain/sessions/start-session.ts'
 import { revokeToken } from '../../../src/domain/tokens/revoke-token.ts'
 import {
   aGroup,
   anAgent,
   aPerson,
+  aSession,
   aToken,
   author,
   type TestRegistry,
@@ -115,6 +116,43 @@ describe('a session that starts', () => {
   })
 })
 
+describe('a token', () => {
+  const { activePerTokenMax } = sessionLimits
+
+  /** Starts so many sessions as rows: how each of them starts is not what these tests are about. */
+  async function fill(count: number): Promise<void> {
+    for (let index = 0; index < count; index++) await aSession(registry, agent, tokenId, `ses_${agents}n${index}`)
+  }
+
+  test('has so many active sessions and not one more, whatever their kind and however many start at once', async () => {
+    await fill(activePerTokenMax - 3)
+    const elsewhere = { ip: '10.0.0.8', name: 'cursor', version: '1.2' }
+    const starts = await Promise.all([
+      ...Array.from({ length: 6 }, () => start()),
+      start({ transport: 'stateless', client: elsewhere }),
+    ])
+    const refused = starts.flatMap((result) => (result.ok ? [] : [result.error.code]))
+    expect(refused).toEqual(['SESSION_LIMIT', 'SESSION_LIMIT', 'SESSION_LIMIT', 'SESSION_LIMIT'])
+    expect(registry.events()).toHaveLength(3)
+  })
+
+  test('that is full keeps the session of a stateless client that comes again', async () => {
+    const first = await started({ transport: 'stateless' })
+    await fill(activePerTokenMax - 1)
+    expect(await start()).toMatchObject({ error: { code: 'SESSION_LIMIT' } })
+    expect((await started({ transport: 'stateless' })).id).toBe(first.id)
+  })
+
+  test('that is full may start another once one has ended, and does not count for other tokens', async () => {
+    await fill(activePerTokenMax)
+    const other = (await aToken(registry, agent, ['edge'], 'other')).token.id
+    valueOf(await start({ tokenId: other }))
+    expect(await start()).toMatchObject({ error: { code: 'SESSION_LIMIT' } })
+    valueOf(await endSession(registry.deps, author(), `ses_${agents}n7`, 'closed'))
+    valueOf(await start())
+  })
+})
+
 describe('a stateless client', () => {
   test('keeps its session from call to call, and has another on another address or in another version', async () => {
     const transport = 'stateless' as const
@@ -158,6 +196,16 @@ describe('ending a session', () => {
     expect(await registry.epoch()).toBe(epoch + 1)
     expect(await registry.stores.sessions.findActive(session.id)).toBeUndefined()
     expect(await registry.stores.sessions.find(session.id)).toEqual(ended)
+  })
+
+  test('by its own client, or because nobody used it, leaves the authority epoch where it is', async () => {
+    const [closed, idle] = [await started(), await started()]
+    const epoch = await registry.epoch()
+    valueOf(await endSession(registry.deps, author(), closed.id, 'closed'))
+    registry.now += 1_000
+    valueOf(await endIdleSessions(registry.deps, 1))
+    expect(await registry.stores.sessions.find(idle.id)).toMatchObject({ endReason: 'idle' })
+    expect(await registry.epoch()).toBe(epoch)
   })
 
   test('twice, or one that never was, is refused', async () => {

@@ -1,24 +1,21 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { configTable, describeConfig } from '../../../src/config/describe-config.ts'
 import { type LoadedConfig, loadConfig } from '../../../src/config/load-config.ts'
 import { settings } from '../../../src/config/setting.ts'
 
-/** Any file that can be read. */
-const own = import.meta.filename
-let folder: string
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'certlocker-config-'))
-})
+const folder = mkdtempSync(join(tmpdir(), 'certlocker-config-'))
+/** Any file that only this user can read. */
+const own = file('own', 'a key that is private')
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function file(name: string, text: string): string {
   const path = join(folder, name)
-  writeFileSync(path, text)
+  writeFileSync(path, text, { mode: 0o600 })
   return path
 }
 
@@ -79,6 +76,17 @@ describe('a setting', () => {
     expect(await placesOfProblems({ VAULT_ADDR_FILE: join(folder, 'absent') })).toEqual(['VAULT_ADDR_FILE'])
   })
 
+  test.each(['CERTLOCKER_DATABASE__URL', 'DATABASE_URL', 'CERTLOCKER_BOOTSTRAP__ADMIN_KEY'])(
+    'is refused when %s and its _FILE are both set, naming both',
+    async (name) => {
+      const text = 'postgres://one/database-with-a-long-name'
+      const both = await loadConfig({ environment: { [name]: text, [`${name}_FILE`]: file('both', text) } })
+      expect(both.ok ? [] : both.error).toEqual([
+        { place: name, problem: `and ${name}_FILE are both set: keep one of them` },
+      ])
+    },
+  )
+
   test('that is a path starts at the folder of the file that gives it', async () => {
     const { config } = await loaded({}, file('paths.yaml', 'dataDir: data'))
     expect(config.dataDir).toBe(join(folder, 'data'))
@@ -113,12 +121,29 @@ describe('a configuration that is wrong', () => {
     [{ CERTLOCKER_POLICY__TIME_ZONE: 'Europe/Berlin' }, []],
     [{ CERTLOCKER_HTTP__TRUSTED_PROXIES: '10.0.0.0/8,10.0.0.0/99' }, ['http.trustedProxies']],
     [{ CERTLOCKER_EGRESS__PRIVATE_CIDRS: '10.0.0.1/8' }, ['egress.privateCidrs']],
+    [{ DATABASE_URL: 'postgres://u:pass#word@db/x' }, ['database.url']],
+    [{ DATABASE_URL: 'postgres://u:100%@db/x' }, ['database.url']],
+    [{ DATABASE_URL: 'postgres://u:pass%23word@db/x?sslmode=verify-full' }, []],
     [
       { CERTLOCKER_HTTP__TLS__CERT_FILE: '/absent.pem', CERTLOCKER_HTTP__TLS__KEY_FILE: '/absent.key' },
       ['http.tls.certFile', 'http.tls.keyFile'],
     ],
   ])('%j has the right form and still cannot be meant', async (environment, places) => {
     expect(await placesOfProblems(environment)).toEqual(places)
+  })
+
+  test('takes the key of a certificate only from a file that nobody else can use', async () => {
+    const tls = {
+      CERTLOCKER_HTTP__TLS__CERT_FILE: file('cert.pem', 'x'),
+      CERTLOCKER_HTTP__TLS__KEY_FILE: file('key.pem', 'x'),
+    }
+    chmodSync(tls.CERTLOCKER_HTTP__TLS__KEY_FILE, 0o644)
+    const open = await loadConfig({ environment: tls })
+    expect(open.ok ? [] : open.error).toEqual([
+      { place: 'http.tls.keyFile', problem: expect.stringMatching(/^names .* can be used by others .*: chmod 600 /) },
+    ])
+    chmodSync(tls.CERTLOCKER_HTTP__TLS__KEY_FILE, 0o600)
+    expect(await placesOfProblems(tls)).toEqual([])
   })
 
   test('does not count what belongs to the command line', async () => {

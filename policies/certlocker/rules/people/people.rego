@@ -2,9 +2,9 @@
 # title: What a person may do is a matter of role and groups
 # description: >
 #   Role by action. An admin may do everything and has every group. An operator and an approver read what shares a
-#   group with them; an operator creates and changes only where every group of the resource is theirs. An auditor
-#   reads across groups, because an audit that ends at a group is none. Lists and what has no group are bound by role
-#   alone. Service accounts hold a role too, but never decide an approval and never see a value.
+#   group with them; an operator creates and changes only where every group of the resource is theirs. What is in no
+#   group is for its owner and admins. An auditor reads across groups, because an audit that ends at a group is none.
+#   Lists are bound by role alone. Service accounts hold a role too, but never decide an approval and never see a value.
 package certlocker.rules.people
 
 import data.certlocker.lib.caller
@@ -23,6 +23,18 @@ deny contains reason.of(rego.metadata.rule(), details) if {
 }
 
 # METADATA
+# title: >-
+#   Access denied. {what} a person only, not {to} service account: register one (certlocker people create), make them an
+#   API key (certlocker api-keys create) and use that
+# custom:
+#   code: PERSON_ONLY
+#   severity: medium
+#   remedy: Register a person, make them an API key, and use that instead of the key of a service account.
+deny contains reason.of(rego.metadata.rule(), _for_people_only[input.call.action]) if {
+	input.principal.kind == "service"
+}
+
+# METADATA
 # title: Access denied. Your groups are [{principal}], the {type} is in [{resource}]
 # custom:
 #   code: GROUP_NOT_HELD
@@ -38,6 +50,22 @@ deny contains reason.of(rego.metadata.rule(), details) if {
 		"resource": sort(caller.resource_groups),
 		"type": input.resource.type,
 	}
+}
+
+# METADATA
+# title: Access denied. The {type} is in no group and belongs to another person
+# custom:
+#   code: GROUPLESS_NOT_OWN
+#   severity: high
+#   remedy: Ask its owner, or an admin to put it in a group that you have.
+deny contains reason.of(rego.metadata.rule(), {"type": input.resource.type}) if {
+	_is_person_or_service
+	_bound_to_groups
+	_role_permits
+	_present
+	input.resource.kind != "private"
+	count(input.resource.groups) == 0
+	input.resource.owner != input.principal.id
 }
 
 # METADATA
@@ -62,6 +90,7 @@ deny contains reason.of(rego.metadata.rule(), {}) if {
 allow contains reason.of(rego.metadata.rule(), {"role": input.principal.role, "action": input.call.action}) if {
 	_is_person_or_service
 	_role_permits
+	not _denied_to_services
 }
 
 _is_person_or_service if input.principal.kind in {"person", "service"}
@@ -73,12 +102,17 @@ _role_name := "(none)" if input.principal.role == ""
 _role_permits if {
 	not input.principal.status in {"suspended", "revoked"}
 	_in_table
-	not _for_people_only
 }
 
-_for_people_only if {
-	input.principal.kind != "person"
-	input.call.action in {"approval.approve", "approval.deny", "secret.reveal"}
+_denied_to_services if {
+	input.principal.kind == "service"
+	_for_people_only[input.call.action]
+}
+
+_for_people_only := {
+	"approval.approve": {"what": "An approval is decided by", "to": "by a"},
+	"approval.deny": {"what": "An approval is decided by", "to": "by a"},
+	"secret.reveal": {"what": "A value is revealed to", "to": "to a"},
 }
 
 _in_table if input.principal.role == "admin"
@@ -161,6 +195,14 @@ _changes := {
 _own := {"operator": {"api_key.create", "api_key.list", "api_key.revoke"}}
 
 _bound_to_groups if input.principal.role in {"operator", "approver"}
+
+# A missing name is answered by 404, and what is still to be created counts as if it were there.
+_present if input.resource.exists
+
+_present if {
+	input.resource.type != ""
+	endswith(input.call.action, ".create")
+}
 
 _groups_suffice if {
 	not input.call.action in _changes.operator

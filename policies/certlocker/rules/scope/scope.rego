@@ -7,7 +7,7 @@ import data.certlocker.lib.caller
 import data.certlocker.lib.reason
 
 # METADATA
-# title: Access denied. {action} needs scope {scopes}
+# title: Access denied. Scope {scopes} is missing
 # custom:
 #   code: SCOPE_MISSING
 #   severity: medium

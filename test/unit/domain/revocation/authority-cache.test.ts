@@ -18,6 +18,26 @@ describe('an authority cache', () => {
     expect(await cache.get('a', async () => 'created')).toBe('created')
   })
 
+  test('loads a key anew after it was forgotten, and does not remember what came too late', async () => {
+    const cache = new GenerationCache<string | undefined>()
+    for (const known of ['known', undefined]) {
+      await cache.get('a', async () => known)
+      cache.forget('a')
+      expect(await cache.get('a', async () => 'anew')).toBe('anew')
+      cache.forget('a')
+    }
+    let arrives: (value: string) => void = () => undefined
+    const late = new Promise<string>((resolve) => {
+      arrives = resolve
+    })
+    const waiting = cache.get('b', () => late)
+    cache.forget('b')
+    expect(await cache.get('b', async () => 'anew')).toBe('anew')
+    arrives('late')
+    expect(await waiting).toBe('late')
+    expect(await cache.get('b', async () => 'again')).toBe('anew')
+  })
+
   test('does not remember a failure', async () => {
     const cache = new GenerationCache<string>()
     await expect(cache.get('a', () => Promise.reject(new Error('away')))).rejects.toThrow('away')

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AuthorityWatch, authorityTimes } from '../../../../src/domain/revocation/authority-watch.ts'
-import type { AuthorityReading } from '../../../../src/domain/revocation/authority-store.ts'
+import { type AuthorityReading, endsPerReadMax } from '../../../../src/domain/revocation/authority-store.ts'
+import { endedSessionsMax } from '../../../../src/domain/revocation/ended-sessions.ts'
 
 const DATABASE_MS = 1_800_000_000_000
 
@@ -10,15 +11,17 @@ function given() {
   const questions: { answer(reading: Partial<AuthorityReading>): Promise<void>; fail(error: Error): Promise<void> }[] =
     []
   const failures: unknown[] = []
+  const sizes: (number | undefined)[] = []
   const watch = new AuthorityWatch({
     monotonicMs: () => clock.ms,
     polled: async () => undefined,
     failed: (error) => failures.push(error),
-    read: () =>
+    read: (logSize) =>
       new Promise<AuthorityReading>((resolve, reject) => {
+        sizes.push(logSize)
         questions.push({
           answer: async (reading) => {
-            resolve({ epoch: 1, logSize: 1, databaseNowMs: DATABASE_MS + clock.ms, ...reading })
+            resolve({ epoch: 1, logSize: 1, databaseNowMs: DATABASE_MS + clock.ms, endedSessions: [], ...reading })
             await settled()
           },
           fail: async (error) => {
@@ -28,7 +31,7 @@ function given() {
         })
       }),
   })
-  return { watch, clock, questions, failures }
+  return { watch, clock, questions, failures, sizes }
 }
 
 /** Lets everything that waits for a settled promise run. */
@@ -93,26 +96,14 @@ describe('freshness', () => {
     expect(await check).toEqual({ ok: false, detail: 'still refused' })
   })
 
-  test('is renewed by what an append brings back', async () => {
+  test('is not renewed by an append, which brings the epoch but does not say which sessions ended', async () => {
     const { watch, clock, questions } = given()
     const first = watch.fresh()
     await questions[0]?.answer({})
     expect(await first).toBe(true)
     clock.ms += 5_000
     watch.observe(2, DATABASE_MS + clock.ms)
-    expect(await watch.fresh()).toBe(true)
     expect(watch.epoch()).toBe(2)
-    expect(questions).toHaveLength(1)
-  })
-
-  test('is not renewed by an append that took long to come back', async () => {
-    const { watch, clock, questions } = given()
-    const first = watch.fresh()
-    await questions[0]?.answer({})
-    await first
-    const readMs = DATABASE_MS + clock.ms
-    clock.ms += 5_000
-    watch.observe(2, readMs)
     void watch.fresh()
     expect(questions).toHaveLength(2)
   })
@@ -142,6 +133,61 @@ describe('the epoch', () => {
   })
 })
 
+describe('the end of a session', () => {
+  test('is told once a look brings it, and leaves what is known about rights alone', async () => {
+    const { watch, questions } = given()
+    const told: string[] = []
+    watch.onSessionEnd((id) => told.push(id))
+    const cache = watch.cache<string>()
+    await cache.get('key', async () => 'known')
+    void watch.fresh()
+    expect(watch.hasEnded('ses_1')).toBe(false)
+    await questions[0]?.answer({ epoch: -1, endedSessions: ['ses_1'] })
+    expect(watch.hasEnded('ses_1')).toBe(true)
+    expect(told).toEqual(['ses_1'])
+    expect(await cache.get('key', async () => 'loaded anew')).toBe('known')
+  })
+
+  test('is asked for from the size that the log had at the last look', async () => {
+    const { watch, clock, questions, sizes } = given()
+    void watch.fresh()
+    await questions[0]?.answer({ logSize: 41 })
+    clock.ms += authorityTimes.freshForMs
+    void watch.fresh()
+    expect(sizes).toEqual([undefined, 41])
+  })
+
+  test.each([
+    ['more ended at once than one look brings', { endedSessions: Array(endsPerReadMax + 1).fill('ses_1') }],
+    ['the log is shorter than it was', { logSize: 1 }],
+  ])('empties the caches when it cannot be told: %s', async (_, reading) => {
+    const { watch, clock, questions } = given()
+    void watch.fresh()
+    await questions[0]?.answer({ logSize: 10 })
+    const cache = watch.cache<string>()
+    await cache.get('key', async () => 'known')
+    clock.ms += authorityTimes.freshForMs
+    void watch.fresh()
+    await questions[1]?.answer({ logSize: 5_000, ...reading })
+    expect(await cache.get('key', async () => 'loaded anew')).toBe('loaded anew')
+  })
+
+  test('is not forgotten before every cache that may hold the session is empty', async () => {
+    const { watch } = given()
+    const cache = watch.cache<string>()
+    await cache.get('ses_first', async () => 'active')
+    const isServed = async () =>
+      !watch.hasEnded('ses_first') && (await cache.get('ses_first', async () => 'gone')) === 'active'
+    watch.sessionEnded('ses_first')
+    for (let index = 0; index < 2 * endedSessionsMax; index++) {
+      watch.sessionEnded(`ses_${index}`)
+      if (index % 997 === 0) expect(await isServed()).toBe(false)
+    }
+    expect(watch.hasEnded('ses_first')).toBe(false)
+    expect(await isServed()).toBe(false)
+  })
+})
+
 describe('the poll', () => {
   test('goes on after a failure and hands on the size of the log', async () => {
     const sizes: number[] = []
@@ -156,7 +202,7 @@ describe('the poll', () => {
       read: async () => {
         questions += 1
         if (questions === 1) throw new Error('away')
-        return { epoch: questions, logSize: questions, databaseNowMs: Date.now() }
+        return { epoch: questions, logSize: questions, databaseNowMs: Date.now(), endedSessions: [] }
       },
     })
     watch.start()

@@ -4,34 +4,44 @@ import { clientConfig } from '../../../../src/domain/tokens/client-config.ts'
 
 const mcpUrl = 'https://gateway.example.com/rest/mcp'
 const config = clientConfig({ mcpUrl })
+const environment = { CERTLOCKER_MCP_TOKEN: 'clk_mcp_x' }
+
+/** How each client fills in variables, by its own documentation. Anything it does not know stays as it is. */
+const braces = (text: string) => text.replace(/\$\{(\w+)\}/gu, (all, name) => variable(name) ?? all)
+const envBraces = (text: string) => text.replace(/\$\{env:(\w+)\}/gu, (all, name) => variable(name) ?? all)
+const variable = (name: string) => new Map(Object.entries(environment)).get(name)
+
+/** The one server in a file of the common form, after the client has filled in its variables. */
+function serverIn(file: object, fill: (text: string) => string): Readonly<Record<string, unknown>> {
+  const { mcpServers } = JSON.parse(fill(JSON.stringify(file)))
+  expect(Object.keys(mcpServers)).toEqual(['certlocker'])
+  return mcpServers.certlocker
+}
+
+const headers = { Authorization: 'Bearer clk_mcp_x' }
 
 describe('the configuration of a client', () => {
-  test('has the form that each of them loads', () => {
-    const dollar = { Authorization: 'Bearer ${CERTLOCKER_MCP_TOKEN}' }
-    const env = { Authorization: 'Bearer ${env:CERTLOCKER_MCP_TOKEN}' }
-    expect(config.claudeCode).toEqual({ mcpServers: { certlocker: { type: 'http', url: mcpUrl, headers: dollar } } })
-    expect(config.cursor).toEqual({ mcpServers: { certlocker: { url: mcpUrl, headers: env } } })
-    expect(config.windsurf).toEqual({ mcpServers: { certlocker: { serverUrl: mcpUrl, headers: env } } })
-    expect(config.generic).toEqual({
-      mcpServers: { certlocker: { type: 'streamable-http', url: mcpUrl, headers: dollar } },
-    })
+  test('of Claude Code names its transport, without which the entry is dropped', () => {
+    expect(serverIn(config.claudeCode, braces)).toEqual({ type: 'http', url: mcpUrl, headers })
   })
 
-  test('of OpenHands is a command whose shell fills in the token', () => {
+  test('of Cursor is an address with headers', () => {
+    expect(serverIn(config.cursor, envBraces)).toEqual({ url: mcpUrl, headers })
+  })
+
+  test('of Windsurf has its address in serverUrl', () => {
+    expect(serverIn(config.windsurf, envBraces)).toEqual({ serverUrl: mcpUrl, headers })
+  })
+
+  test('for other clients follows the common form', () => {
+    expect(serverIn(config.generic, braces)).toEqual({ type: 'streamable-http', url: mcpUrl, headers })
+  })
+
+  test('of OpenHands is a command that leaves the variable for OpenHands to fill in, not for the shell', () => {
     const script = `openhands() { printf '%s\\n' "$@"; }; ${config.openhands}`
-    const words = execFileSync('/bin/sh', ['-c', script], {
-      encoding: 'utf8',
-      env: { CERTLOCKER_MCP_TOKEN: 'clk_mcp_x' },
-    })
-    expect(words.trimEnd().split('\n')).toEqual([
-      'mcp',
-      'add',
-      'certlocker',
-      '--transport',
-      'http',
-      '--header',
-      'Authorization: Bearer clk_mcp_x',
-      mcpUrl,
-    ])
+    const words = execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8', env: environment }).trimEnd().split('\n')
+    const flags = ['--transport', 'http', '--header', 'Authorization: Bearer ${CERTLOCKER_MCP_TOKEN}']
+    expect(words).toEqual(['mcp', 'add', 'certlocker', ...flags, mcpUrl])
+    expect(words.map(braces)).toContain('Authorization: Bearer clk_mcp_x')
   })
 })

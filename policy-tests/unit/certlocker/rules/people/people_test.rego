@@ -141,7 +141,8 @@ test_admin_may_everything[action] if {
 
 test_service_account_neither_approves_nor_sees_values[action] if {
 	some action in actions
-	expected := {true: no, false: yes}[action in {"approval.approve", "approval.deny", "secret.reveal"}]
+	for_people := {"deny": {"PERSON_ONLY"}, "allow": set()}
+	expected := {true: for_people, false: yes}[action in {"approval.approve", "approval.deny", "secret.reveal"}]
 	answer(fixture.call("automation", action, "none")) == expected
 }
 
@@ -168,6 +169,22 @@ test_groups[name] if {
 		"approver decides nothing else": {"as": "approver", "action": "approval.approve", "resource": "dev-agent", "answer": outside},
 		"auditor reads across groups": {"as": "auditor", "action": "secret.read_metadata", "resource": "prod-secret", "answer": yes},
 		"admin has every group": {"as": "admin", "action": "agent.update", "resource": "mixed-agent", "answer": yes},
+	}
+	answer(fixture.call(case.as, case.action, case.resource)) == case.answer
+}
+
+test_without_groups[name] if {
+	others := {"deny": {"GROUPLESS_NOT_OWN"}, "allow": {"ROLE_PERMITTED"}}
+	some name, case in {
+		"one's own agent": {"as": "operator", "action": "agent.suspend", "resource": "ada-agent", "answer": yes},
+		"another's agent": {"as": "operator", "action": "agent.suspend", "resource": "bo-agent", "answer": others},
+		"another's agent, to read": {"as": "approver", "action": "agent.read", "resource": "ada-agent", "answer": others},
+		"a token of one's own agent": {"as": "operator", "action": "token.create", "resource": "ada-token", "answer": yes},
+		"a token of another's agent": {"as": "operator", "action": "token.create", "resource": "bo-token", "answer": others},
+		"a name that is not there": {"as": "operator", "action": "agent.suspend", "resource": "unknown-agent", "answer": yes},
+		"what belongs to nobody": {"as": "approver", "action": "approval.approve", "resource": "groupless-approval", "answer": others},
+		"an auditor reads all": {"as": "auditor", "action": "agent.read", "resource": "bo-agent", "answer": yes},
+		"an admin changes all": {"as": "admin", "action": "agent.revoke", "resource": "bo-agent", "answer": yes},
 	}
 	answer(fixture.call(case.as, case.action, case.resource)) == case.answer
 }

@@ -101,5 +101,5 @@ test_title_names_action_and_scopes if {
 		fixture.call("dev-agent", "secret.use", "dev-secret"),
 		{"principal": {"scopes": []}},
 	)
-	{one.title | some one in deny} == {"Access denied. secret.use needs scope secret:read or secret:use"}
+	{one.title | some one in deny} == {"Access denied. Scope secret:read or secret:use is missing"}
 }

@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { given } from '../support/given.ts'
+import { itemsOf } from '../support/items.ts'
+import { handshakeMessage, rawMcp, rpcOf } from '../support/raw-mcp.ts'
+import { type TestGateway, testGateway } from '../support/test-gateway.ts'
+
+let gateway: TestGateway
+let token: string | undefined
+
+beforeAll(async () => {
+  gateway = await testGateway()
+  token = (await given(gateway, { agents: [{ name: 'bot', groups: ['edge'] }] }))['bot']
+})
+afterAll(() => gateway.stop())
+
+test.each([
+  ['2025-11-25', '2025-11-25'],
+  ['2025-06-18', '2025-06-18'],
+  ['2025-03-26', '2025-03-26'],
+  ['2024-11-05', '2025-11-25'],
+  ['2024-10-07', '2025-11-25'],
+  ['1999-01-01', '2025-11-25'],
+  ['2026-07-28', '2025-11-25'],
+])('an initialize that asks for %s is answered %s, which its session has too', async (protocolVersion, answered) => {
+  const clientInfo = { name: `client of ${protocolVersion}`, version: '1' }
+  const answer = await rawMcp(gateway.url, {
+    token,
+    message: handshakeMessage('initialize', { protocolVersion, capabilities: {}, clientInfo }),
+  })
+  expect(answer.status).toBe(200)
+  expect(rpcOf(answer)).toMatchObject({ result: { protocolVersion: answered } })
+  const sessions = itemsOf((await gateway.api.get('/agents/bot/sessions')).body)
+  expect(sessions.find(({ id }) => id === answer.headers['mcp-session-id'])).toMatchObject({
+    protocolVersion: answered,
+  })
+})
