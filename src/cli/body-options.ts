@@ -10,26 +10,38 @@ export interface BodySchema {
   readonly required?: readonly string[]
 }
 
+/** Flags with another name than their property's, by its path: `{ 'autoRotate.everySeconds': 'auto-rotate-every' }`. */
+export type FlagNames = { readonly [path: string]: string }
+
 /**
- * Gives a command one flag per property of a body: kebab-case, lists comma-separated, objects as JSON. A sensitive property
- * is read from a file or, with `-`, from standard input, so that no value stands in the list of processes.
+ * Gives a command one flag per property of a body: kebab-case, lists comma-separated, objects as JSON or, where their
+ * members have names of their own, a flag per member. A sensitive property is read from a file or, with `-`, from standard
+ * input, so that no value stands in the list of processes.
  */
-export function addBodyOptions(command: Command, { properties }: BodySchema): void {
-  for (const [name, schema] of Object.entries(properties)) command.addOption(optionFor(name, schema))
+export function addBodyOptions(command: Command, schema: BodySchema, names: FlagNames = {}): void {
+  for (const member of membersOf(schema, names)) command.addOption(optionFor(member))
   command.option('--file <path>', 'the whole body as JSON; - reads it from standard input. Flags go over it')
 }
 
 /** The body that flags and `--file` give. @throws CliError (usage) when a required member is missing or a file cannot be read */
-export async function bodyFrom(flags: Json, schema: BodySchema, io: CliIo): Promise<Json> {
+export async function bodyFrom(flags: Json, schema: BodySchema, io: CliIo, names: FlagNames = {}): Promise<Json> {
   const body: { [name: string]: unknown } = typeof flags['file'] === 'string' ? await jsonFile(flags['file'], io) : {}
-  for (const [name, property] of Object.entries(schema.properties)) {
-    const flag = flags[isSensitive(property) ? `${name}File` : name]
-    if (flag === undefined) continue
-    body[name] = isSensitive(property) ? await sensitiveContent(flag, io) : flag
+  const members = membersOf(schema, names)
+  for (const { name, within, flag, schema: property } of members) {
+    const given = flags[camelCase(flag)]
+    if (given === undefined) continue
+    const value = isSensitive(property) ? await sensitiveContent(given, io) : given
+    const outer = within === undefined ? undefined : body[within]
+    if (within === undefined) body[name] = value
+    else body[within] = { ...(isObject(outer) ? outer : {}), [name]: value }
   }
   const missing = (schema.required ?? []).filter((name) => !(name in body))
   if (missing.length > 0) {
-    const named = missing.map((name) => flagOf(name, schema.properties[name] ?? {})).join(', ')
+    const isMissing = ({ name, within }: Member) => within === undefined && missing.includes(name)
+    const named = members
+      .filter(isMissing)
+      .map(({ flag }) => `--${flag}`)
+      .join(', ')
     throw new CliError(
       exitCodes.usage,
       `${named} ${missing.length === 1 ? 'is' : 'are'} missing: give the flag, or the member in --file`,
@@ -38,20 +50,40 @@ export async function bodyFrom(flags: Json, schema: BodySchema, io: CliIo): Prom
   return body
 }
 
+/** A property of a body, or of an object within it, and the flag for it, without dashes. */
+interface Member {
+  readonly name: string
+  readonly within: string | undefined
+  readonly flag: string
+  readonly schema: object
+}
+
+function membersOf({ properties }: BodySchema, names: FlagNames): readonly Member[] {
+  return Object.entries(properties).flatMap(([name, schema]): readonly Member[] => {
+    if (!Object.keys(names).some((path) => path.startsWith(`${name}.`)))
+      return [{ name, within: undefined, flag: names[name] ?? flagOf(name, schema), schema }]
+    const inner = 'properties' in schema && isObject(schema.properties) ? Object.entries(schema.properties) : []
+    return inner.flatMap(([member, of]) => {
+      const flag = names[`${name}.${member}`]
+      return flag === undefined || !isObject(of) ? [] : [{ name: member, within: name, flag, schema: of }]
+    })
+  })
+}
+
 interface JsonSchema {
   readonly type?: unknown
   readonly description?: string
   readonly items?: unknown
 }
 
-function optionFor(name: string, schema: object): Option {
+function optionFor({ name, flag: bare, schema }: Member): Option {
   const { type, description = '', items }: JsonSchema = schema
-  const flag = flagOf(name, schema)
+  const flag = `--${bare}`
   if (isSensitive(schema))
     return new Option(`${flag} <path>`, `file that holds it; - reads it from standard input. ${description}`)
   if ('enum' in schema && Array.isArray(schema.enum))
     return new Option(`${flag} <${name}>`, description).choices(schema.enum.map(String))
-  if (type === 'boolean') return new Option(`${flag} <true|false>`, description).argParser(parseBoolean)
+  if (type === 'boolean') return new Option(`${flag} [true|false]`, description).preset('true').argParser(parseBoolean)
   if (type === 'integer') return new Option(`${flag} <number>`, description).argParser(parseInteger)
   if (type === 'array') return new Option(`${flag} <list>`, listHelp(description, items)).argParser(parseList)
   if (type === 'string') return new Option(`${flag} <text>`, description)
@@ -59,7 +91,12 @@ function optionFor(name: string, schema: object): Option {
 }
 
 function flagOf(name: string, schema: object): string {
-  return `--${name.replace(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)}${isSensitive(schema) ? '-file' : ''}`
+  return `${name.replace(/[A-Z]/gu, (letter) => `-${letter.toLowerCase()}`)}${isSensitive(schema) ? '-file' : ''}`
+}
+
+/** The name under which the parser keeps a flag. */
+function camelCase(flag: string): string {
+  return flag.replace(/-([a-z])/gu, (_, letter: string) => letter.toUpperCase())
 }
 
 function listHelp(said: string, items: unknown): string {

@@ -19,7 +19,7 @@ export function registerNounCommands(program: Command, io: CliIo): void {
 function registerVerb(group: Command, noun: Noun, verb: Verb, io: CliIo): void {
   const command = group.command(verb.name).description(verb.about).option('--json', 'print the answer as JSON')
   if (verb.path.includes(':')) command.argument('<id>', 'id or unique name')
-  if (verb.body !== undefined) addBodyOptions(command, verb.body)
+  if (verb.body !== undefined) addBodyOptions(command, verb.body, verb.flags)
   for (const filter of verb.filters ?? []) command.option(`--${filter} <value>`, `only those of this ${filter}`)
   if (verb.filters !== undefined) command.option('--limit <number>', 'how many at most', parseLimit, LIST_ITEMS)
   command.action(async () => {
@@ -47,7 +47,7 @@ async function answerTo(api: Api, noun: Noun, verb: Verb, { id, flags, io }: Giv
     const answer = await listAll(api, path, queryOf(verb.filters, flags), Number(flags['limit']))
     return isJson ? json(answer) : listText(verb.columns ?? noun.columns, answer)
   }
-  const body = verb.body === undefined ? {} : { body: await bodyFrom(flags, verb.body, io) }
+  const body = verb.body === undefined ? {} : { body: await bodyFrom(flags, verb.body, io, verb.flags) }
   const answer = await api.call(verb.method, path, verb.method === 'POST' ? { body: {}, ...body } : body)
   if (isJson) return json(answer)
   return verb.print?.(answer) ?? sheet(answer)

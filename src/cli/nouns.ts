@@ -11,7 +11,7 @@ import {
   updateSecretSchema,
 } from '../domain/secrets/secret.schema.ts'
 import { createTokenSchema } from '../domain/tokens/token.schema.ts'
-import type { BodySchema } from './body-options.ts'
+import type { BodySchema, FlagNames } from './body-options.ts'
 import { printCreatedApiKey, printCreatedToken, printValue } from './once-shown.ts'
 import type { Json } from './api.ts'
 
@@ -23,6 +23,8 @@ export interface Verb {
   /** Under `/api/v1`; with `:id` the command takes an argument. */
   readonly path: string
   readonly body?: BodySchema
+  /** Where a flag has another name than its property. */
+  readonly flags?: FlagNames
   /** Query parameters; a verb that has them is a list. */
   readonly filters?: readonly string[]
   /** Columns of a list; the noun's own when absent. */
@@ -39,6 +41,11 @@ export interface Noun {
   readonly verbs: readonly Verb[]
 }
 
+const tokenFlags = {
+  cidrs: 'cidr',
+  'autoRotate.everySeconds': 'auto-rotate-every',
+  'autoRotate.overlapSeconds': 'auto-rotate-overlap',
+}
 const eventColumns = ['seq', 'at', 'type', 'outcome', 'code', 'requestId']
 const sessionColumns = ['id', 'agent', 'status', 'client', 'startedAt', 'lastSeenAt', 'endReason']
 
@@ -137,7 +144,7 @@ export const nouns: readonly Noun[] = [
     columns: ['id', 'agent', 'name', 'prefix', 'status', 'groups', 'expiresAt', 'lastUsedAt'],
     verbs: [
       list('/tokens', ['agent', 'group']),
-      { ...create('/tokens', createTokenSchema), print: printCreatedToken },
+      { ...create('/tokens', createTokenSchema), flags: tokenFlags, print: printCreatedToken },
       show('/tokens'),
       { name: 'revoke', about: 'End a token for good', method: 'POST', path: '/tokens/:id/revoke' },
     ],

@@ -1,4 +1,5 @@
 import type { CallHistory, History } from '../domain/history/call-history.ts'
+import { isSpent } from '../domain/tokens/spending.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { newId } from '../kernel/ids.ts'
 import { callDigest, maskSensitive } from '../policy/call-digest.ts'
@@ -23,29 +24,32 @@ export interface AskedCall {
   readonly arguments: object
   readonly resource: Identified
   readonly history: History
+  /** Of the idempotency key that came with the call; null when none counts. */
+  readonly keyDigest: string | null
 }
 
 /** Puts an agent's call to the policy: every fact that the gateway itself established, nothing the agent claims. */
 export function agentQuestion(
   { clock, timeZone, hmacKey }: Omit<QuestionDeps, 'history'>,
-  { caller, tool, resource, history, ...call }: AskedCall,
+  { caller, tool, resource, history, keyDigest, ...call }: AskedCall,
 ): PolicyInput {
   const { token, agent, ownerDisabled, effectiveScopes, effectiveGroups } = caller.standing
   const nowMs = clock.now()
   const described = resourceInput(resource)
   const masked = maskSensitive({ ...call.arguments }, tool.inputSchema, hmacKey)
+  const digest = callDigest({
+    agentId: agent.id,
+    tool: tool.name,
+    arguments: masked,
+    resourceId: described?.id ?? '',
+    resourceVersion: described?.version ?? 0,
+  })
   return buildInput({
     call: {
       id: newId('dec'),
       action: tool.action,
       tool: tool.name,
-      digest: callDigest({
-        agentId: agent.id,
-        tool: tool.name,
-        arguments: masked,
-        resourceId: described?.id ?? '',
-        resourceVersion: described?.version ?? 0,
-      }),
+      digest,
       attempt: 1,
       unixMs: nowMs,
     },
@@ -66,12 +70,12 @@ export function agentQuestion(
       id: token.id,
       groups: token.groups,
       scopes: token.scopes ?? agent.scopes,
-      expiresUnixMs: token.expiresAt.getTime(),
+      expiresUnixMs: token.usableUntil.getTime(),
       cidrs: token.cidrs,
       // Authentication refuses a token outside its networks before any policy is asked.
       cidrMatched: true,
-      singleUse: false,
-      spent: false,
+      singleUse: token.singleUse,
+      spent: isSpent(token, { callDigest: digest, keyDigest }, nowMs),
     },
     session: {
       id: caller.session.id,

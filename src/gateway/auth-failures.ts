@@ -40,7 +40,11 @@ export class AuthFailures {
       code,
       requestId: request.id,
       traceparent: request.traceparent,
-      details: { ...facts.details, ...(unrecorded === 0 ? {} : { unrecordedBefore: unrecorded }) },
+      details: {
+        ...facts.details,
+        ...(request.forwardedBy === undefined ? {} : { forwardedBy: request.forwardedBy }),
+        ...(unrecorded === 0 ? {} : { unrecordedBefore: unrecorded }),
+      },
     }
     await auditLog.append([{ event }])
   }

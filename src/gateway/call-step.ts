@@ -15,6 +15,8 @@ export interface Step {
   readonly caller: AgentCaller
   readonly tool: Tool
   readonly signal: AbortSignal
+  /** Of the idempotency key; null when none was sent, or when repeating the call would repeat an effect. */
+  readonly keyDigest: string | null
   readonly progress: Progress
   readonly timer: CallTimer
 }

@@ -10,6 +10,8 @@ export interface RequestFacts {
   readonly traceparent: string | null
   /** The real client address: `X-Forwarded-For` counts only behind a trusted proxy. */
   readonly clientIp: string
+  /** The trusted proxy that the request came from; absent when the client itself was connected. */
+  readonly forwardedBy?: string
 }
 
 /** An authenticated agent on one of its sessions. Made by `transport/mcp` alone, and valid for one request. */

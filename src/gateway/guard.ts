@@ -1,9 +1,9 @@
 import type { EventDraft } from '../domain/audit/event.ts'
 import type { DeedNames } from '../domain/history/activity-window.ts'
 import { unfitness } from '../kernel/bounded-text.ts'
-import type { Fault } from '../kernel/fault.ts'
+import { type Fault, fault } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
-import { err } from '../kernel/result.ts'
+import { err, type Result } from '../kernel/result.ts'
 import type { Decided, PolicyEngine } from '../policy/policy-engine.ts'
 import { spokenReason } from '../policy/speaker.ts'
 import { agentQuestion, type QuestionDeps } from './agent-question.ts'
@@ -12,12 +12,14 @@ import type { CallMeter } from './call-meter.ts'
 import { denied, type Progress, type Step, trace } from './call-step.ts'
 import type { AgentCaller } from './caller.ts'
 import { type Identified, identify, resourceFacts } from './identify.ts'
+import { idempotencyKeyDigest } from './idempotency-key.ts'
 import { applyToResult } from './obligations/apply-to-result.ts'
 import { enforceable } from './obligations/enforceable.ts'
 import type { SuspendByPolicy } from './obligations/suspend-agent.ts'
 import { type GroundDeps, lostGround } from './lost-ground.ts'
 import type { Denied, Failed, Outcome, Released } from './outcome.ts'
 import type { ReleasedValues } from './released-values.ts'
+import { recordDecision } from './record-decision.ts'
 import { requireApproval, type RequireApprovalDeps } from './require-approval.ts'
 import type { PreparedCall, Tool } from './tool.ts'
 
@@ -32,21 +34,29 @@ export interface GuardDeps extends QuestionDeps, RequireApprovalDeps, GroundDeps
   readonly faultOf: (error: unknown) => Fault
 }
 
+/** A call as the client sent it: nothing of it is believed. */
+export interface SentCall {
+  readonly arguments: unknown
+  /** `_meta["certlocker/idempotencyKey"]`. */
+  readonly idempotencyKey: unknown
+}
+
 /** The policy enforcement point (PEP): the one path from a question to its effect. */
 export interface Guard {
   /**
    * Carries one tool call down the path. Resolves for every input; a bug ends as `failed` with code INTERNAL.
    * No effect happens without a durable decision, and no result is released without a durable outcome.
    */
-  call(caller: AgentCaller, tool: Tool, raw: unknown, signal: AbortSignal): Promise<Outcome>
+  call(caller: AgentCaller, tool: Tool, sent: SentCall, signal: AbortSignal): Promise<Outcome>
 }
 
 export function createGuard(deps: GuardDeps): Guard {
   return {
-    async call(caller, tool, raw, signal) {
+    async call(caller, tool, sent, signal) {
       const progress: Progress = { decisionId: null, effect: 'none' }
       try {
-        return await walk(deps, { caller, tool, signal, progress, timer: deps.meter.start() }, raw)
+        const step = { caller, tool, signal, keyDigest: null, progress, timer: deps.meter.start() }
+        return await walk(deps, step, sent)
       } catch (error) {
         return brokenOff(deps, caller, tool, progress, error)
       }
@@ -54,12 +64,13 @@ export function createGuard(deps: GuardDeps): Guard {
   }
 }
 
-async function walk(deps: GuardDeps, step: Step, raw: unknown): Promise<Outcome> {
-  const { caller, tool, timer } = step
-  const unfit = unfitness(raw)
-  const prepared =
-    unfit === undefined ? tool.prepare(deps.released.redact(caller.session.id, tool, raw)) : err(`arguments: ${unfit}`)
-  if (!prepared.ok) return refusedArguments(deps, step, prepared.error)
+async function walk(deps: GuardDeps, arrived: Step, sent: SentCall): Promise<Outcome> {
+  const { caller, tool, timer } = arrived
+  const prepared = prepare(deps, arrived, sent.arguments)
+  if (!prepared.ok) return refusedArguments(deps, arrived, prepared.error)
+  const key = idempotencyKeyDigest(sent.idempotencyKey)
+  if (!key.ok) return refusedArguments(deps, arrived, key.error)
+  const step: Step = { ...arrived, keyDigest: tool.readOnly ? key.value : null }
 
   const resource = await identify(deps.directory, caller.standing.agent.id, prepared.value.resource)
   timer.stage('identify')
@@ -69,18 +80,24 @@ async function walk(deps: GuardDeps, step: Step, raw: unknown): Promise<Outcome>
   const common = callEvent(caller, tool.name, resource)
   if (decided.decision.effect === 'deny' && resource.type === 'secret')
     deps.directory.denied(caller.standing.agent.id, resource.name)
+  let isRecorded: boolean
   try {
     if (decided.decision.effect === 'require_approval') {
       const outcome = await requireApproval(deps, step, { input, decided, common })
       await deps.suspendByPolicy(caller, decided.decision)
       return outcome
     }
-    await deps.auditLog.append([
-      decisionEntry(common, agentDecisionType(decided.decision.effect), input, decided, speakerCode(decided)),
-    ])
+    const type = agentDecisionType(decided.decision.effect)
+    isRecorded = await recordDecision(
+      deps,
+      step,
+      input,
+      decisionEntry(common, type, input, decided, speakerCode(decided)),
+    )
   } finally {
     release()
   }
+  if (!isRecorded) return askAgain(deps, { step: arrived, common }, sent)
   step.progress.decisionId = input.call.id
   timer.stage('record')
   await deps.suspendByPolicy(caller, decided.decision)
@@ -89,10 +106,27 @@ async function walk(deps: GuardDeps, step: Step, raw: unknown): Promise<Outcome>
   return effect(deps, step, { prepared: prepared.value, resource, decided, common })
 }
 
+function prepare({ released: values }: GuardDeps, { caller, tool }: Step, raw: unknown): Result<PreparedCall, string> {
+  const unfit = unfitness(raw)
+  return unfit === undefined ? tool.prepare(values.redact(caller.session.id, tool, raw)) : err(`arguments: ${unfit}`)
+}
+
+/** Another call spent the token meanwhile, which the policy did not know: it is told, if the caller still stands. */
+async function askAgain(
+  deps: GuardDeps,
+  { step, common }: { readonly step: Step; readonly common: Omit<EventDraft, 'type'> },
+  sent: SentCall,
+): Promise<Outcome> {
+  const { caller } = step
+  const standing = await deps.standingOf(caller.standing.token.id, caller.session.id)
+  if (standing === undefined) return failed(deps, step, common, fault('GATEWAY_REVOKED'))
+  return walk(deps, { ...step, caller: { ...caller, standing } }, sent)
+}
+
 /** History, question and answer in one go; the answer counts in the agent's history until `release`, then on record. */
-function decide(deps: GuardDeps, { caller, tool }: Step, prepared: PreparedCall, resource: Identified) {
+function decide(deps: GuardDeps, { caller, tool, keyDigest }: Step, prepared: PreparedCall, resource: Identified) {
   return deps.history.consult(caller.standing.agent.id, deps.clock.now(), (history, hold) => {
-    const input = agentQuestion(deps, { caller, tool, arguments: prepared.arguments, resource, history })
+    const input = agentQuestion(deps, { caller, tool, arguments: prepared.arguments, resource, history, keyDigest })
     const { decision, policy } = deps.policy.decide(input)
     const decided: Decided = { decision: enforceable(decision, tool.action), policy }
     return { input, decided, release: hold(namesOf(decided, tool, resource)) }

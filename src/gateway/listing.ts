@@ -30,7 +30,7 @@ export function createActionsOn(deps: QuestionDeps & { readonly policy: PolicyEn
       if (++evaluations % EVALUATIONS_PER_TURN === 0) await yieldToEventLoop()
       const args = resource.type === 'none' ? {} : { name: resource.name }
       const history = await deps.history.of(caller.standing.agent.id, deps.clock.now())
-      const input = agentQuestion(deps, { caller, tool, arguments: args, resource, history })
+      const input = agentQuestion(deps, { caller, tool, arguments: args, resource, history, keyDigest: null })
       const { effect } = enforceable(deps.policy.decide(input).decision, tool.action)
       if (effect !== 'deny') actions[tool.name] = effect
     }

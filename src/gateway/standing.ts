@@ -1,4 +1,5 @@
 import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
+import { bearerState } from '../domain/tokens/token-chain.ts'
 import type { TokenStanding } from '../domain/tokens/token-standing.ts'
 import type { AgentCaller } from './caller.ts'
 
@@ -17,7 +18,7 @@ export interface StandingDeps {
  */
 export async function stillStands({ authority, standingOf }: StandingDeps, caller: AgentCaller): Promise<boolean> {
   const { standing, epoch } = caller
-  if (standing.token.expiresAt.getTime() <= authority.now() || authority.hasEnded(caller.session.id)) return false
+  if (standing.token.usableUntil.getTime() <= authority.now() || authority.hasEnded(caller.session.id)) return false
   return authority.epoch() === epoch || standsNow(standingOf, caller, authority.now())
 }
 
@@ -41,14 +42,22 @@ function covers(present: TokenStanding, told: TokenStanding): boolean {
   )
 }
 
-export type StandingRefusal = 'TOKEN_REVOKED' | 'TOKEN_EXPIRED' | 'AGENT_SUSPENDED' | 'AGENT_REVOKED' | 'OWNER_DISABLED'
+/** TOKEN_REUSED: a value that was replaced and is dead, which is a reason to revoke what came after it. */
+export type StandingRefusal =
+  | 'TOKEN_REVOKED'
+  | 'TOKEN_REUSED'
+  | 'TOKEN_EXPIRED'
+  | 'AGENT_SUSPENDED'
+  | 'AGENT_REVOKED'
+  | 'OWNER_DISABLED'
 
 /** Why a token gives no right to call at all, if it gives none. */
 export function refusalOf({ token, agent, ownerDisabled }: TokenStanding, nowMs: number): StandingRefusal | undefined {
-  if (token.revokedAt !== null) return 'TOKEN_REVOKED'
+  const state = bearerState(token, nowMs)
+  if (state === 'revoked') return 'TOKEN_REVOKED'
+  if (state === 'dead') return 'TOKEN_REUSED'
   if (agent.status === 'revoked') return 'AGENT_REVOKED'
   if (agent.status === 'suspended') return 'AGENT_SUSPENDED'
   if (ownerDisabled) return 'OWNER_DISABLED'
-  if (token.expiresAt.getTime() <= nowMs) return 'TOKEN_EXPIRED'
-  return undefined
+  return state === 'expired' ? 'TOKEN_EXPIRED' : undefined
 }

@@ -32,6 +32,7 @@ export const faults = {
   METHOD_NOT_ALLOWED: { kind: 'invalid', http: 405, retry: false, text: 'The method is not allowed here' },
   NAME_TAKEN: { kind: 'conflict', http: 409, retry: false, text: 'The name is taken' },
   STATE_CONFLICT: { kind: 'conflict', http: 409, retry: false, text: 'The present state does not permit this' },
+  ROTATION_NOT_DUE: { kind: 'conflict', http: 409, retry: true, text: 'The token is not due to be rotated yet' },
   AGENT_REVOKED: { kind: 'conflict', http: 409, retry: false, text: 'The agent is revoked for good' },
   IDEMPOTENCY_KEY_IN_USE: {
     kind: 'conflict',

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { given } from '../support/given.ts'
+import { itemsOf } from '../support/items.ts'
 import { type RotatingProxy, type RotationTimes, rotatingProxy } from '../support/rotating-proxy.ts'
 import { type BridgeStart, type StdioAgent, stdioAgent } from '../support/stdio-agent.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
@@ -65,6 +66,28 @@ describe('a bridge whose token rotates', { timeout: 60_000 }, () => {
     const next = await bridged({ url: proxy.url, argv: ['--token-file', file] })
     expect(await reads(next)).toBe('ok')
     expect(proxy.isRevoked()).toBe(false)
+  })
+
+  test('follows the gateway itself, in one session', async () => {
+    const { token: minted, value } = await gateway.api.create('/tokens', {
+      agentId: 'editor',
+      name: 'rotating',
+      groups: ['staging'],
+      ttlSeconds: 600,
+      autoRotate: { everySeconds: 1, overlapSeconds: 20 },
+    })
+    const file = await fileWith(String(value))
+    const agent = await bridged({ url: gateway.url, argv: ['--token-file', file] })
+    const values = new Set<string>()
+    await until(async () => {
+      values.add((await readFile(file, 'utf8')).trim())
+      return values.size >= 3 && (await reads(agent)) === 'ok'
+    })
+    const { id } = minted as { readonly id: string }
+    const sessions = itemsOf((await gateway.api.get('/agents/editor/sessions?limit=200')).body)
+    expect(sessions.filter(({ tokenId }) => tokenId === id)).toHaveLength(1)
+    const reused = (await gateway.api.get('/audit?type=MCP_TOKEN_REUSED')).body
+    expect(itemsOf(reused)).toEqual([])
   })
 
   test('survives a reply that was lost', async () => {

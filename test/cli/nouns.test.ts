@@ -52,6 +52,33 @@ describe('the noun commands', () => {
     expect((await cli(words('agents resume cursor-ops --reason fine'))).stdout).toMatch(/^status +active$/mu)
   })
 
+  test('mint a token for single use, and one that rotates within networks, and show their status', async () => {
+    const single = await cli(
+      words('tokens create --agent-id cursor-ops --name ci --groups edge --ttl-seconds 60 --single-use --json'),
+    )
+    expect(JSON.parse(single.stdout)).toMatchObject({ token: { singleUse: true, autoRotate: null, status: 'active' } })
+    const expiresAt = new Date(Date.now() + 172_800_000).toISOString()
+    const rotating = await cli(
+      words(
+        `tokens create --agent-id cursor-ops --name away --groups edge --expires-at ${expiresAt} --auto-rotate-every 3600 --auto-rotate-overlap 60 --cidr 10.0.0.0/24,2001:db8::/32 --json`,
+      ),
+    )
+    const { token } = JSON.parse(rotating.stdout)
+    expect(token).toMatchObject({
+      expiresAt,
+      singleUse: false,
+      autoRotate: { everySeconds: 3600, overlapSeconds: 60 },
+      cidrs: ['10.0.0.0/24', '2001:db8::/32'],
+    })
+    const shown = (await cli(words(`tokens show ${token.id}`))).stdout
+    expect(shown).toMatch(/^status +active$/mu)
+    expect(shown).toMatch(/^rotateAfter +20/mu)
+    expect((await cli(words('tokens list --agent cursor-ops'))).stdout).toMatch(/ away +clk_mcp_\w{4} +active /)
+    const both = words('tokens create --agent-id cursor-ops --name x --groups edge --ttl-seconds 60 --single-use')
+    const refused = await cli([...both, ...words('--auto-rotate-every 1 --auto-rotate-overlap 1')])
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('cannot rotate') })
+  })
+
   test('print a new token once, with a snippet per client', async () => {
     const created = await cli(words('tokens create --agent-id cursor-ops --name laptop --groups edge --ttl-seconds 60'))
     expect(created.stdout).toMatch(/export CERTLOCKER_MCP_TOKEN=clk_mcp_\w{49}\n/)

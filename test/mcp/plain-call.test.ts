@@ -10,6 +10,7 @@ import type { Handler } from '../../src/transport/mcp/handler-types.ts'
 import { plainCall } from '../../src/transport/mcp/plain-call.ts'
 import { createSdkHandler } from '../../src/transport/mcp/sdk-handler.ts'
 import { silentLog } from '../support/silent-log.ts'
+import { tokenFacts } from '../support/token-facts.ts'
 
 const tool = defineTool<{ name: string }, { echo: string }>({
   name: 'certlocker_echo',
@@ -47,8 +48,14 @@ const outcomes: Readonly<Record<string, Outcome>> = {
 
 /** The guard's part is played by a table: this test is about what goes over the wire for each outcome. */
 const guard: Guard = {
-  call: async (_caller, _tool, raw) => {
+  call: async (_caller, _tool, { arguments: raw, idempotencyKey }) => {
     const wanted = typeof raw === 'object' && raw !== null && 'name' in raw ? outcomes[String(raw.name)] : undefined
+    if (idempotencyKey !== undefined)
+      return {
+        ...trace,
+        status: 'ok',
+        result: { echo: `key ${typeof idempotencyKey === 'string' ? idempotencyKey : 'that is no text'}` },
+      }
     return (
       wanted ?? {
         ...trace,
@@ -62,16 +69,7 @@ const guard: Guard = {
 }
 const caller: AgentCaller = {
   standing: {
-    token: {
-      id: 'tok_1',
-      agentId: 'agt_1',
-      prefix: 'clk_mcp_abcd',
-      scopes: null,
-      groups: [],
-      cidrs: [],
-      expiresAt: new Date(0),
-      revokedAt: null,
-    },
+    token: tokenFacts(),
     agent: {
       id: 'agt_1',
       name: 'agent',
@@ -143,6 +141,31 @@ const cases: Readonly<Record<string, Case>> = {
       _meta: { [`${META}protocolVersion`]: '2026-07-28', [`${META}clientCapabilities`]: {} },
     }),
     plain: true,
+  },
+  'with an idempotency key': {
+    headers: modern,
+    body: call({ ...named('ok'), _meta: { ...meta, 'certlocker/idempotencyKey': 'k-1' } }),
+    plain: true,
+  },
+  'handshake with an idempotency key': {
+    headers: { ...both, 'mcp-protocol-version': '2025-11-25' },
+    body: call({ ...named('ok'), _meta: { 'certlocker/idempotencyKey': 'k-1' } }),
+    plain: true,
+  },
+  'handshake with an empty envelope': {
+    headers: { ...both, 'mcp-protocol-version': '2025-06-18' },
+    body: call({ ...named('ok'), _meta: {} }),
+    plain: true,
+  },
+  'with an idempotency key that is no text': {
+    headers: modern,
+    body: call({ ...named('ok'), _meta: { ...meta, 'certlocker/idempotencyKey': { a: 1 } } }),
+    plain: false,
+  },
+  'with an idempotency key and a progress token': {
+    headers: { ...both, 'mcp-protocol-version': '2025-11-25' },
+    body: call({ ...named('ok'), _meta: { 'certlocker/idempotencyKey': 'k-1', progressToken: 1 } }),
+    plain: false,
   },
   'with a capability': {
     headers: modern,
@@ -272,6 +295,14 @@ describe('a tools/call is answered as the official SDK answers it', () => {
     ours.server.close()
     sdk.server.close()
   })
+
+  test.each(['with an idempotency key', 'with an idempotency key and a progress token'])(
+    'and the key reaches the guard on either way: %s',
+    async (name) => {
+      const { headers, body } = cases[name] ?? { headers: {}, body: {} }
+      for (const { url } of [ours, sdk]) expect((await ask(url, headers, body)).text).toContain('key k-1')
+    },
+  )
 
   test.each(Object.entries(cases))('%s', async (_name, { headers, body, plain }) => {
     expect(plainCall(headers satisfies IncomingHttpHeaders, body, new Map([[tool.name, tool]])) !== undefined).toBe(

@@ -48,7 +48,7 @@ export async function connect(
     return {
       token,
       sessionId: transport.sessionId,
-      calls: async (tool, args = {}) => answerOf(await client.callTool({ name: tool, arguments: { ...args } })),
+      calls: async (tool, args, meta) => answerOf(await client.callTool(callOf(tool, args, meta))),
       toolNames: async () => (await client.listTools()).tools.map((tool) => tool.name),
       outputSchemas: async () => schemasOf((await client.listTools()).tools),
       close: () => client.close(),
@@ -65,12 +65,16 @@ export async function connect(
   return {
     token,
     sessionId: transport.sessionId,
-    calls: async (tool, args = {}) => answerOf(await client.callTool({ name: tool, arguments: { ...args } })),
+    calls: async (tool, args, meta) => answerOf(await client.callTool(callOf(tool, args, meta))),
     toolNames: async () => (await client.listTools()).tools.map((tool) => tool.name),
     outputSchemas: async () => schemasOf((await client.listTools()).tools),
     close: () => client.close(),
     endSession: () => transport.terminateSession(),
   }
+}
+
+function callOf(name: string, args: object = {}, meta?: object) {
+  return { name, arguments: { ...args }, ...(meta === undefined ? {} : { _meta: { ...meta } }) }
 }
 
 function schemasOf(tools: readonly { readonly name: string; readonly outputSchema?: object | undefined }[]) {

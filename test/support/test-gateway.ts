@@ -6,7 +6,7 @@ import { startGateway } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import type { Log } from '../../src/kernel/log.ts'
 import { exercised } from './components.ts'
-import { testDatabase } from './database.ts'
+import { type TestDatabase, testDatabase } from './database.ts'
 import { type RestClient, restClient } from './rest-client.ts'
 import { silentLog } from './silent-log.ts'
 
@@ -23,6 +23,8 @@ export interface TestGateway {
   stop(): Promise<void>
   /** Stops the gateway and keeps its database and data directory for a restart. */
   halt(): Promise<void>
+  /** Another gateway beside this one on the same database and data directory, to be stopped before it. */
+  replica(settings?: Settings): Promise<TestGateway>
   /** Starts the gateway again on the same database and data directory. */
   restart(settings?: Settings): Promise<TestGateway>
 }
@@ -30,9 +32,17 @@ export interface TestGateway {
 /** Environment variables of the gateway, on top of the test's own. */
 export type Settings = Readonly<Record<string, string>>
 
-/** The real gateway on a database of its own, in this process, on a free port. */
-export async function testGateway(settings: Settings = {}, log: Log = silentLog): Promise<TestGateway> {
+/**
+ * The real gateway on a database of its own, in this process, on a free port.
+ * @param prepare is done to the database before the gateway starts
+ */
+export async function testGateway(
+  settings: Settings = {},
+  log: Log = silentLog,
+  prepare: (database: TestDatabase) => Promise<void> = async () => undefined,
+): Promise<TestGateway> {
   const database = await testDatabase()
+  await prepare(database)
   exercised('postgres')
   const dataDir = await mkdtemp(join(tmpdir(), 'certlocker-test-'))
   const adminKey = randomBytes(24).toString('hex')
@@ -93,6 +103,8 @@ async function startOn(place: Place): Promise<TestGateway> {
       await halt()
       await place.dispose()
     },
+    replica: (settings = {}) =>
+      startOn({ ...place, settings: { ...place.settings, ...settings }, dispose: async () => undefined }),
     restart: async (settings = {}) => {
       await halt()
       return startOn({ ...place, settings: { ...place.settings, ...settings } })

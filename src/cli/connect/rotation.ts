@@ -35,7 +35,7 @@ function rotationIn(status: number, text: string, date: string | null): Rotation
   if (status === 404 || status === 405) return { kind: 'never' }
   const body: unknown = JSON.parse(text)
   const dueInMs = dueIn(body, date)
-  if (dueInMs === undefined || !isObject(body)) return { kind: 'unknown' }
+  if (dueInMs === undefined || !isObject(body)) return { kind: status === 409 ? 'never' : 'unknown' }
   if (status === 409) return { kind: 'not-due', dueInMs }
   const { value } = body
   return status === 200 && typeof value === 'string' ? { kind: 'rotated', value, dueInMs } : { kind: 'unknown' }

@@ -106,9 +106,13 @@ export class ApprovalStore {
   }
 
   /** Ends every pending approval of an agent or a token. @returns those approvals, as they are now */
-  async cancelPending(of: { readonly agentId: string } | { readonly tokenId: string }): Promise<readonly Approval[]> {
+  async cancelPending(
+    of: { readonly agentId: string } | { readonly tokenChainId: string },
+  ): Promise<readonly Approval[]> {
     return this.#endPending('cancelled', (pending) => {
-      void pending.where('agentId' in of ? { agent_id: of.agentId } : { token_id: of.tokenId }).orderBy('id')
+      if ('agentId' in of) void pending.where('agent_id', of.agentId)
+      else void pending.whereIn('token_id', this.#db('tokens').select('id').where('chain_id', of.tokenChainId))
+      void pending.orderBy('id')
     })
   }
 

@@ -13,6 +13,7 @@ import { bearerTtlSecondsMax } from '../resource.schema.ts'
 import type { InTransaction } from '../work.ts'
 import { type ClientConfig, clientConfig } from './client-config.ts'
 import type { Token } from './token.ts'
+import { usableUntilOf } from './token-chain.ts'
 import type { CreateToken } from './token.schema.ts'
 import { tokenChangedEntry } from './token-events.ts'
 
@@ -33,7 +34,7 @@ export interface CreateTokenDeps {
 /**
  * Mints a token for an agent. Whoever mints it holds it, so its groups lie within the creator's too.
  * @returns the token and its value; REFERENCE_UNKNOWN for an unknown agent or group, AGENT_REVOKED, GROUP_NOT_PERMITTED,
- * SCOPE_NOT_PERMITTED, or ARGUMENT_INVALID for a network or a time that will not do
+ * SCOPE_NOT_PERMITTED, or ARGUMENT_INVALID for a network, a time or a combination that will not do
  */
 export async function createToken(
   deps: CreateTokenDeps,
@@ -45,6 +46,8 @@ export async function createToken(
   if (!expiresAt.ok) return expiresAt
   const cidrs = canonicalCidrs(request.cidrs ?? [])
   if (!cidrs.ok) return cidrs
+  const { singleUse = false, autoRotate = null } = request
+  if (singleUse && autoRotate !== null) return invalid('A token for single use cannot rotate: give one of the two')
   return deps.inTransaction(async (work) => {
     const agent = await work.agents.findForUpdate(request.agentId)
     if (agent === undefined) return err(fault('REFERENCE_UNKNOWN', { message: `No agent ${request.agentId}` }))
@@ -57,8 +60,9 @@ export async function createToken(
       beyondOwn(request.scopes ?? agent.scopes, agent, by)
     if (misfit !== undefined) return err(misfit)
     const { value, hash, prefix } = mintBearer('clk_mcp')
+    const [id, createdAt] = [newId('tok'), new Date(now)]
     const token: Token = {
-      id: newId('tok'),
+      id,
       agentId: agent.id,
       agent: agent.name,
       name: request.name,
@@ -67,10 +71,18 @@ export async function createToken(
       groups: groups.value,
       cidrs: cidrs.value,
       expiresAt: expiresAt.value,
+      chainId: id,
+      predecessorId: null,
+      autoRotate,
+      rotatedAt: null,
+      usedAt: null,
+      usableUntil: usableUntilOf(createdAt, expiresAt.value, autoRotate),
+      singleUse,
+      spending: null,
       revokedAt: null,
       lastUsedAt: null,
       lastUsedIp: null,
-      createdAt: new Date(now),
+      createdAt,
       createdBy: by.actor.id,
     }
     await work.tokens.insert(token, hash)

@@ -9,7 +9,7 @@ import { tokenChangedEntry } from './token-events.ts'
 export const expiredTokensMax = 100
 
 /**
- * Puts on record that tokens expired, and ends their sessions. Refusing expired tokens does not wait for this: authentication
+ * Puts on record that tokens expired, or were not rotated in time, and ends their sessions. Refusing expired tokens does not wait for this: authentication
  * looks at the clock. Safe to run on every replica at once.
  * @returns how many it recorded; when that is `expiredTokensMax`, there may be more
  */
@@ -25,7 +25,7 @@ export async function expireTokens(deps: {
       const agent = await work.agents.find(token.agentId)
       if (agent === undefined) throw new Error(`token ${token.id} has no agent`)
       work.record(tokenChangedEntry(by, 'MCP_TOKEN_EXPIRED', { agent, before: token, after: token, now }))
-      await work.endSessions(by, { tokenId: token.id }, 'token_expired')
+      await work.endSessions(by, { tokenId: token.chainId }, 'token_expired')
     }
     return ok(expired.length)
   })

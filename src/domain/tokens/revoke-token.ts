@@ -1,14 +1,14 @@
 import type { Clock } from '../../kernel/clock.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
-import { approvalCancelledEntry } from '../approvals/approval-events.ts'
 import type { Author } from '../audit/author.ts'
 import type { InTransaction } from '../work.ts'
 import type { Token } from './token.ts'
-import { tokenChangedEntry } from './token-events.ts'
+import { revokeChain } from './revoke-chain.ts'
 
 /**
- * Ends a token for good: its sessions end, its pending approvals are cancelled. The agent's other tokens go on.
+ * Ends a token for good, with all its predecessors and successors: its sessions end, its pending approvals are cancelled.
+ * The agent's other tokens go on.
  * Repeating it answers the same and records nothing.
  * @returns the revoked token, or NOT_FOUND
  */
@@ -25,14 +25,6 @@ export async function revokeToken(
     if (before === undefined || agent === undefined) return err(fault('NOT_FOUND', { message: `No token ${id}` }))
     if (before.revokedAt !== null) return ok(before)
     const now = deps.clock.now()
-    const after: Token = { ...before, revokedAt: new Date(now) }
-    await work.tokens.revoke(id, new Date(now))
-    work.record(tokenChangedEntry(by, 'MCP_TOKEN_REVOKED', { agent, before, after, now }))
-    await work.endSessions(by, { tokenId: id }, 'revoked')
-    for (const approval of await work.approvals.cancelPending({ tokenId: id })) {
-      work.record(approvalCancelledEntry(by, approval, agent))
-    }
-    work.advanceAuthority()
-    return ok(after)
+    return ok(await revokeChain(work, by, 'MCP_TOKEN_REVOKED', { agent, before, now }))
   })
 }

@@ -6,7 +6,21 @@ import type { Token } from './token.ts'
 
 export type StandingToken = Pick<
   Token,
-  'id' | 'agentId' | 'prefix' | 'scopes' | 'groups' | 'cidrs' | 'expiresAt' | 'revokedAt'
+  | 'id'
+  | 'agentId'
+  | 'prefix'
+  | 'scopes'
+  | 'groups'
+  | 'cidrs'
+  | 'expiresAt'
+  | 'revokedAt'
+  | 'chainId'
+  | 'predecessorId'
+  | 'singleUse'
+  | 'spending'
+  | 'rotatedAt'
+  | 'usedAt'
+  | 'usableUntil'
 >
 
 /** What the database says about a token, its agent and the agent's owner at one moment. */

@@ -1,41 +1,22 @@
 import type { Knex } from 'knex'
 import type { Fault } from '../../kernel/fault.ts'
 import type { Result } from '../../kernel/result.ts'
-import type { Role, Scope } from '../../kernel/vocabulary.ts'
-import { type AgentRow, agentFromRow, selectAgent } from '../agents/agent-row.ts'
+import { selectAgent } from '../agents/agent-row.ts'
 import { groupNamesSql, type Membership, replaceGroups, whereInAnyGroup } from '../groups/membership.ts'
 import { type Page, type Paged, paginate } from '../page.ts'
-import { reachOf } from '../people/person.ts'
 import { personMembership } from '../people/person-row.ts'
-import type { Token } from './token.ts'
-import { type TokenStanding, tokenStanding } from './token-standing.ts'
+import type { Spending, Token } from './token.ts'
+import {
+  rowOfToken,
+  type StandingRow,
+  selectStandingToken,
+  standingFromRow,
+  type TokenRow,
+  tokenFromRow,
+} from './token-row.ts'
+import type { TokenStanding } from './token-standing.ts'
 
 const membership: Membership = { table: 'token_groups', column: 'token_id', id: 'tokens.id' }
-
-interface TokenRow {
-  readonly id: string
-  readonly agent_id: string
-  readonly agent: string
-  readonly name: string
-  readonly prefix: string
-  readonly scopes: Scope[] | null
-  readonly groups: string[]
-  readonly cidrs: string[]
-  readonly expires_at: Date
-  readonly revoked_at: Date | null
-  readonly last_used_at: Date | null
-  readonly last_used_ip: string | null
-  readonly created_at: Date
-  readonly created_by: string
-}
-
-interface StandingRow
-  extends AgentRow,
-    Pick<TokenRow, 'id' | 'prefix' | 'scopes' | 'groups' | 'cidrs' | 'expires_at' | 'revoked_at'> {
-  readonly owner_role: Role
-  readonly owner_groups: string[]
-  readonly owner_disabled: boolean
-}
 
 export interface TokenFilter {
   /** Id or name of the agent. */
@@ -61,7 +42,7 @@ export class TokenStore {
 
   async find(id: string): Promise<Token | undefined> {
     const row: TokenRow | undefined = await this.#select().where('tokens.id', id).first()
-    return row && fromRow(row)
+    return row && tokenFromRow(row)
   }
 
   /** As `find`, and keeps the row locked until the transaction ends. */
@@ -75,7 +56,7 @@ export class TokenStore {
     if (agent !== undefined)
       void query.where((either) => void either.where('agents.id', agent).orWhere('agents.name', agent))
     if (groups !== undefined) whereInAnyGroup(query, membership, groups)
-    return paginate(query, { createdAt: 'tokens.created_at', id: 'tokens.id' }, page, fromRow)
+    return paginate(query, { createdAt: 'tokens.created_at', id: 'tokens.id' }, page, tokenFromRow)
   }
 
   /**
@@ -86,51 +67,75 @@ export class TokenStore {
     return this.#standing({ 'tokens.hash': hash })
   }
 
-  /** As `findStanding`, for a token that is known already, as long as that session of it is active. */
+  /** As `findStanding`, for a token that is known already, as long as that session of its chain is active. */
   async standingOf(tokenId: string, sessionId: string): Promise<TokenStanding | undefined> {
     return this.#standing({ 'tokens.id': tokenId }, (query) => {
-      const session = this.#db('sessions').where({ id: sessionId, token_id: tokenId, status: 'active' })
+      const active = { 'sessions.id': sessionId, 'sessions.status': 'active' }
+      const session = this.#db('sessions').where(active).whereRaw('sessions.token_id = tokens.chain_id')
       void query.whereExists(session)
     })
   }
 
   async insert(token: Token, hash: Buffer): Promise<void> {
-    await this.#db('tokens').insert({
-      id: token.id,
-      agent_id: token.agentId,
-      name: token.name,
-      prefix: token.prefix,
-      hash,
-      scopes: token.scopes,
-      cidrs: token.cidrs,
-      expires_at: token.expiresAt,
-      created_at: token.createdAt,
-      created_by: token.createdBy,
-    })
+    await this.#db('tokens').insert(rowOfToken(token, hash))
     await replaceGroups(this.#db, membership, token.id, token.groups)
   }
 
-  async revoke(id: string, at: Date): Promise<void> {
-    await this.#db('tokens').where('id', id).update({ revoked_at: at })
+  /** The token of a chain that has no successor, locked until the transaction ends. */
+  async currentForUpdate(chainId: string): Promise<Token | undefined> {
+    const current = { chain_id: chainId, rotated_at: null }
+    const row: { id: string } | undefined = await this.#db('tokens').first('id').where(current).forUpdate()
+    return row && this.find(row.id)
   }
 
-  /** @returns those of the agent's tokens that were not revoked before, as they are now */
+  /** Writes down that a token was replaced. */
+  async retire({ id, rotatedAt, usableUntil }: Token): Promise<void> {
+    await this.#db('tokens').where({ id }).update({ rotated_at: rotatedAt, usable_until: usableUntil })
+  }
+
+  /** Notes the first use of a current token. @returns false when the token was replaced or revoked before */
+  async markUsed(id: string, at: Date): Promise<boolean> {
+    const current = { id, rotated_at: null, revoked_at: null }
+    const marked = await this.#db('tokens')
+      .where(current)
+      .update({ used_at: this.#db.raw('COALESCE(used_at, ?)', [at]) })
+    return marked > 0
+  }
+
+  /** Binds a token for single use to one call. @returns false when another call was faster, on whichever replica */
+  async spend(id: string, { at, callDigest, keyDigest }: Spending): Promise<boolean> {
+    const spent = await this.#db('tokens')
+      .where({ id, single_use: true, spent_at: null })
+      .update({ spent_at: at, spent_call_digest: callDigest, spent_key_digest: keyDigest })
+    return spent > 0
+  }
+
+  /** Revokes every token of a chain. */
+  async revokeChain(chainId: string, at: Date): Promise<void> {
+    await this.#db('tokens').where({ chain_id: chainId, revoked_at: null }).update({ revoked_at: at })
+  }
+
+  /** Revokes whatever the agent has. @returns those tokens that had no successor and were not revoked before, as they are now */
   async revokeAllOf(agentId: string, at: Date): Promise<readonly Token[]> {
-    const rows: { id: string }[] = await this.#db('tokens')
+    const rows: { id: string; rotated_at: Date | null }[] = await this.#db('tokens')
       .where({ agent_id: agentId, revoked_at: null })
       .update({ revoked_at: at })
-      .returning('id')
-    return this.#findAll(rows.map(({ id }) => id))
+      .returning(['id', 'rotated_at'])
+    return this.#findAll(rows.flatMap(({ id, rotated_at }) => (rotated_at === null ? [id] : [])))
   }
 
-  /** Marks tokens whose expiry is not on record yet, at most `limit`; those that another replica is marking are skipped. */
+  /**
+   * Marks tokens whose expiry is not on record yet, at most `limit`; those that another replica is marking are skipped, and
+   * so are those that have a successor.
+   */
   async markExpired(now: Date, limit: number): Promise<readonly Token[]> {
     const due = this.#db('tokens')
       .select('id')
-      .where('expires_at', '<=', now)
+      .where('usable_until', '<=', now)
       .whereNull('expired_event_at')
       .whereNull('revoked_at')
-      .orderBy('expires_at')
+      .whereNull('rotated_at')
+      .orderBy('usable_until')
       .limit(limit)
       .forUpdate()
       .skipLocked()
@@ -161,7 +166,7 @@ export class TokenStore {
 
   async #findAll(ids: readonly string[]): Promise<readonly Token[]> {
     const rows: TokenRow[] = await this.#select().whereIn('tokens.id', ids).orderBy('tokens.id')
-    return rows.map(fromRow)
+    return rows.map(tokenFromRow)
   }
 
   async #standing(
@@ -171,7 +176,6 @@ export class TokenStore {
     const query = this.#db('tokens')
       .join('agents', 'agents.id', 'tokens.agent_id')
       .join('people', 'people.id', 'agents.owner_id')
-      .select('tokens.id', 'tokens.prefix', 'tokens.scopes', 'tokens.cidrs', 'tokens.expires_at', 'tokens.revoked_at')
       .select({
         groups: groupNamesSql(this.#db, membership),
         owner_role: 'people.role',
@@ -180,7 +184,7 @@ export class TokenStore {
       })
       .where(where)
     narrow(query)
-    const row: StandingRow | undefined = await selectAgent(this.#db, query).first()
+    const row: StandingRow | undefined = await selectAgent(this.#db, selectStandingToken(query)).first()
     return row && standingFromRow(row)
   }
 
@@ -189,41 +193,5 @@ export class TokenStore {
       .join('agents', 'agents.id', 'tokens.agent_id')
       .select('tokens.*', 'agents.name as agent')
       .select({ groups: groupNamesSql(this.#db, membership) })
-  }
-}
-
-function standingFromRow(row: StandingRow): TokenStanding {
-  return tokenStanding({
-    token: {
-      id: row.id,
-      agentId: row.agent_id,
-      prefix: row.prefix,
-      scopes: row.scopes,
-      groups: row.groups,
-      cidrs: row.cidrs,
-      expiresAt: row.expires_at,
-      revokedAt: row.revoked_at,
-    },
-    agent: agentFromRow(row),
-    owner: { disabled: row.owner_disabled, reach: reachOf({ role: row.owner_role, groups: row.owner_groups }) },
-  })
-}
-
-function fromRow(row: TokenRow): Token {
-  return {
-    id: row.id,
-    agentId: row.agent_id,
-    agent: row.agent,
-    name: row.name,
-    prefix: row.prefix,
-    scopes: row.scopes,
-    groups: row.groups,
-    cidrs: row.cidrs,
-    expiresAt: row.expires_at,
-    revokedAt: row.revoked_at,
-    lastUsedAt: row.last_used_at,
-    lastUsedIp: row.last_used_ip,
-    createdAt: row.created_at,
-    createdBy: row.created_by,
   }
 }

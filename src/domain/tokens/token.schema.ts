@@ -28,6 +28,33 @@ const expiresAt = {
   examples: ['2026-06-01T09:30:00.000Z'],
 } as const
 
+const singleUse = {
+  type: 'boolean',
+  description:
+    'The first allowed call of a tool that hands something out binds the token to that call; lists and notes stay free',
+  examples: [false],
+} as const
+const seconds = { type: 'integer', minimum: 1, maximum: bearerTtlSecondsMax } as const
+const autoRotate = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['everySeconds', 'overlapSeconds'],
+  properties: {
+    everySeconds: {
+      ...seconds,
+      description: 'After so long the bearer has to fetch its next value from POST /rest/token/rotate',
+      examples: [3600],
+    },
+    overlapSeconds: {
+      ...seconds,
+      description: 'How late it may do so, and how long the old value lives beside the new one',
+      examples: [60],
+    },
+  },
+  description: 'The value is replaced again and again until the token ends. Not together with singleUse',
+  examples: [{ everySeconds: 3600, overlapSeconds: 60 }],
+} as const
+
 /** Either `ttlSeconds` or `expiresAt` is given. */
 export const createTokenSchema = {
   type: 'object',
@@ -57,6 +84,8 @@ export const createTokenSchema = {
     },
     expiresAt,
     cidrs,
+    singleUse,
+    autoRotate,
   },
 } as const
 /** Without the `oneOf`, whose generated type would forbid reading the alternative that is absent. */
@@ -76,6 +105,13 @@ export const tokenSchema = {
     'groups',
     'cidrs',
     'expiresAt',
+    'usableUntil',
+    'singleUse',
+    'spentAt',
+    'autoRotate',
+    'rotateAfter',
+    'rotatedAt',
+    'chainId',
     'lastUsedAt',
     'lastUsedIp',
     'createdAt',
@@ -91,7 +127,12 @@ export const tokenSchema = {
     agent: { type: 'string', description: 'Name of the agent it speaks for', examples: ['cursor-ops'] },
     name,
     prefix: { type: 'string', description: 'How the value begins, to tell tokens apart', examples: ['clk_mcp_4fG9'] },
-    status: { enum: tokenStatuses, description: 'Whether it still opens anything', examples: ['active'] },
+    status: {
+      enum: tokenStatuses,
+      description:
+        'Whether it still opens anything: rotated, until the overlap is over; spent, what costs nothing; expired and revoked, nothing',
+      examples: ['active'],
+    },
     scopes: {
       ...scopeList,
       type: ['array', 'null'],
@@ -100,6 +141,41 @@ export const tokenSchema = {
     groups: groupNames,
     cidrs,
     expiresAt,
+    usableUntil: {
+      type: 'string',
+      format: 'date-time',
+      description: 'When this value ends by itself; before expiresAt when it has to be rotated or was',
+      examples: ['2026-03-01T10:31:00.000Z'],
+    },
+    singleUse,
+    spentAt: {
+      type: ['string', 'null'],
+      format: 'date-time',
+      description: 'When a token for single use was bound to its call',
+      examples: ['2026-03-01T09:30:00.000Z'],
+    },
+    autoRotate: {
+      ...autoRotate,
+      type: ['object', 'null'],
+      description: 'How often the value is replaced; null: never',
+    },
+    rotateAfter: {
+      type: ['string', 'null'],
+      format: 'date-time',
+      description: 'From when the bearer may fetch its next value; null when it does not rotate or has a successor',
+      examples: ['2026-03-01T10:30:00.000Z'],
+    },
+    rotatedAt: {
+      type: ['string', 'null'],
+      format: 'date-time',
+      description: 'Since when it has a successor',
+      examples: ['2026-03-01T10:30:00.000Z'],
+    },
+    chainId: {
+      type: 'string',
+      description: 'Id of the first of the tokens that came from each other by rotation; sessions bear it',
+      examples: ['tok_7h2kq9x0m4c8d1e5f6g3abt2n'],
+    },
     lastUsedAt: {
       type: ['string', 'null'],
       format: 'date-time',

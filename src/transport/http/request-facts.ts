@@ -10,10 +10,13 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 /** What is known of a request before anything about it is believed. The request id is ours, whatever the client sent. */
 export function requestFacts(req: IncomingMessage, trustedProxies: readonly string[]): RequestFacts {
   const traceparent = header(req, 'traceparent')
+  const peer = clientAddress(req.socket.remoteAddress, undefined, [])
+  const clientIp = clientAddress(req.socket.remoteAddress, header(req, 'x-forwarded-for'), trustedProxies)
   return {
     id: newId('req'),
     traceparent: traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : null,
-    clientIp: clientAddress(req.socket.remoteAddress, header(req, 'x-forwarded-for'), trustedProxies),
+    clientIp,
+    ...(clientIp === peer ? {} : { forwardedBy: peer }),
   }
 }
 

@@ -20,7 +20,7 @@ export interface HttpServerDeps extends ErrorBoundaryDeps, ProbeDeps {
   readonly meter: HttpMeter
   /** Takes everything under `/api`. */
   readonly rest: HttpMiddleware
-  /** Takes `/rest/mcp` and its metadata under `/.well-known`, and reads its bodies itself. */
+  /** Takes `/rest/mcp`, `/rest/token/rotate` and the metadata under `/.well-known`, and reads its bodies itself. */
   readonly mcp: (ctx: Koa.Context, request: RequestFacts) => Promise<void>
 }
 
@@ -121,12 +121,13 @@ function secureHeaders({ tls, publicUrl }: HttpSettings): HttpMiddleware {
 
 function mcpMount({ mcp }: HttpServerDeps): HttpMiddleware {
   return async (ctx, next) => {
-    const isMcp = ctx.path === '/rest/mcp' || /^\/\.well-known\/oauth-protected-resource(?:\/|$)/.test(ctx.path)
+    const isExact = ctx.path === '/rest/mcp' || ctx.path === '/rest/token/rotate'
+    const isMcp = isExact || /^\/\.well-known\/oauth-protected-resource(?:\/|$)/.test(ctx.path)
     if (!isMcp) {
       await next()
       return
     }
-    ctx.state.route = ctx.path === '/rest/mcp' ? ctx.path : '/.well-known/oauth-protected-resource'
+    ctx.state.route = isExact ? ctx.path : '/.well-known/oauth-protected-resource'
     await mcp(ctx, ctx.state.request)
   }
 }

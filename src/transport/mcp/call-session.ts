@@ -45,7 +45,7 @@ export async function sessionOf(deps: CallSessionDeps, asked: SessionRequest): P
   if (message.kind === 'initialize') return start(deps, asked, 'handshake')
   if (message.kind === 'handshake') return namedSession(deps, caller, sessionId)
   const { client } = message
-  const key = JSON.stringify([caller.standing.token.id, client.name, client.version, asked.request.clientIp])
+  const key = JSON.stringify([caller.standing.token.chainId, client.name, client.version, asked.request.clientIp])
   for (let tries = 0; tries < STATELESS_TRIES; tries++) {
     const session = await deps.statelessSessions.get(key, () => start(deps, asked, 'stateless'))
     if (session.ok && !deps.authority.hasEnded(session.value.id)) return session
@@ -55,7 +55,7 @@ export async function sessionOf(deps: CallSessionDeps, asked: SessionRequest): P
   return err(fault('STATE_CONFLICT', { message: 'The session ended while it was opened; call again' }))
 }
 
-/** The active session of this very token that a request names. An id alone opens nothing. */
+/** The active session of this very token, or of one it came from by rotation, that a request names. An id alone opens nothing. */
 export async function namedSession(
   deps: Pick<CallSessionDeps, 'sessions' | 'namedSessions' | 'authority'>,
   caller: Authenticated,
@@ -64,7 +64,7 @@ export async function namedSession(
   if (id === undefined)
     return err(fault('ARGUMENT_INVALID', { message: 'Mcp-Session-Id is missing; send initialize first' }))
   const session = await deps.namedSessions.get(id, () => deps.sessions.findActive(id))
-  if (session === undefined || session.tokenId !== caller.standing.token.id || deps.authority.hasEnded(id))
+  if (session === undefined || session.tokenId !== caller.standing.token.chainId || deps.authority.hasEnded(id))
     return err(fault('NOT_FOUND', { message: 'No such session; send initialize' }))
   return ok(session)
 }
@@ -78,12 +78,13 @@ async function start(
   const launcher = launchedBy === undefined ? '' : shortText(launchedBy, LAUNCHER_CHARACTERS)
   const wanted = {
     agent: { id: agent.id, name: agent.name },
-    tokenId: token.id,
+    // A session is the chain's, so that rotation does not end it.
+    tokenId: token.chainId,
     transport,
     protocolVersion: message.protocolVersion,
     client: { ip: request.clientIp, ...message.client },
     launcher: launcher === '' ? null : { name: launcher, verified: false },
   }
   const { id: requestId, traceparent } = request
-  return deps.sessionTurns.take(token.id, () => startSession(deps, wanted, { requestId, traceparent }))
+  return deps.sessionTurns.take(token.chainId, () => startSession(deps, wanted, { requestId, traceparent }))
 }

@@ -1,6 +1,7 @@
 import { agentFacts } from '../../domain/agents/agent.ts'
 import type { AuthorityCache } from '../../domain/revocation/authority-cache.ts'
 import type { AuthorityWatch } from '../../domain/revocation/authority-watch.ts'
+import { isUnused } from '../../domain/tokens/token-chain.ts'
 import { admitsAddress, type TokenStanding } from '../../domain/tokens/token-standing.ts'
 import { bearerHash, isBearer } from '../../kernel/bearer.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
@@ -14,6 +15,12 @@ export interface AuthenticateDeps {
   readonly standings: AuthorityCache<TokenStanding | undefined>
   readonly findStanding: (hash: Buffer) => Promise<TokenStanding | undefined>
   readonly authFailures: AuthFailures
+  /** Successors whose first use is on record. */
+  readonly firstUses: AuthorityCache<boolean>
+  /** Puts the first use of a successor on record. False when it was replaced or revoked before. */
+  readonly markUsed: (tokenId: string) => Promise<boolean>
+  /** Revokes the chain of a value that is dead. False when it is not. */
+  readonly revokeReused: (tokenId: string, request: RequestFacts) => Promise<boolean>
 }
 
 /** A token that may call, and the authority epoch under which that was established. */
@@ -52,9 +59,20 @@ export async function authenticate(
   const standing = await deps.standings.get(hash.toString('base64'), () => deps.findStanding(hash))
   if (standing === undefined) return refuse(deps, 'TOKEN_UNKNOWN', undefined, request)
   const refusal = refusalOf(standing, deps.authority.now())
+  // Also when it comes from outside its networks: whoever holds it should not.
+  if (refusal === 'TOKEN_REUSED') await deps.revokeReused(standing.token.id, request)
   if (refusal !== undefined) return refuse(deps, refusal, standing, request)
   if (!admitsAddress(standing.token, request.clientIp)) return refuse(deps, 'CIDR_MISMATCH', standing, request)
+  if (isUnused(standing.token) && !(await firstUse(deps, standing.token.id))) {
+    const isReused = await deps.revokeReused(standing.token.id, request)
+    return refuse(deps, isReused ? 'TOKEN_REUSED' : 'TOKEN_REVOKED', standing, request)
+  }
   return ok({ standing, epoch })
+}
+
+/** Its predecessor may replace a successor only while this is not on record, so it has to be before anything is opened. */
+function firstUse({ firstUses, markUsed }: AuthenticateDeps, tokenId: string): Promise<boolean> {
+  return firstUses.get(tokenId, () => markUsed(tokenId))
 }
 
 async function refuse(

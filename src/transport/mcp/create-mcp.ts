@@ -1,10 +1,12 @@
 import type { AuditLog } from '../../domain/audit/audit-log.ts'
+import { systemAuthor } from '../../domain/audit/author.ts'
 import type { AuthorityWatch } from '../../domain/revocation/authority-watch.ts'
 import type { SecretRecord, SecretVersion } from '../../domain/secrets/secret.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Session } from '../../domain/sessions/session.ts'
 import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
 import type { Stores } from '../../domain/stores.ts'
+import { revokeReused } from '../../domain/tokens/rotate-token.ts'
 import type { TokenStanding } from '../../domain/tokens/token-standing.ts'
 import type { InTransaction } from '../../domain/work.ts'
 import type { QuestionDeps } from '../../gateway/agent-question.ts'
@@ -16,13 +18,15 @@ import { createActionsOn } from '../../gateway/listing.ts'
 import { createSuspendByPolicy } from '../../gateway/obligations/suspend-agent.ts'
 import { ReleasedValues } from '../../gateway/released-values.ts'
 import { createCatalog } from '../../gateway/tools/catalog.ts'
-import type { Fault } from '../../kernel/fault.ts'
+import { type Fault, FaultError } from '../../kernel/fault.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Result } from '../../kernel/result.ts'
 import { Turns } from '../../kernel/turns.ts'
 import type { PolicyEngine } from '../../policy/policy-engine.ts'
+import type { AuthenticateDeps } from './caller.ts'
 import { createMcpEndpoint, type McpEndpoint } from './endpoint.ts'
 import { createHandler } from './handler.ts'
+import { createRotation, rotationPath } from './rotation.ts'
 
 export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly authority: AuthorityWatch
@@ -79,11 +83,12 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     auditLog,
     clock: authority,
   })
-  return createMcpEndpoint({
-    authority,
-    authFailures: deps.authFailures,
-    standings: authority.cache<TokenStanding | undefined>(),
-    findStanding: (hash) => stores.tokens.findStanding(hash),
+  const authentication = createAuthentication(deps)
+  const { publicUrl } = deps
+  const { callsPerMinute } = settings
+  const rotate = createRotation({ ...authentication, inTransaction, clock: authority, callsPerMinute, publicUrl })
+  const endpoint = createMcpEndpoint({
+    ...authentication,
     namedSessions: authority.cache<Session | undefined>(),
     statelessSessions: authority.cache<Result<Session, Fault>>(),
     sessionTurns: new Turns(),
@@ -91,8 +96,8 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     inTransaction,
     clock: authority,
     activity: deps.activity,
-    callsPerMinute: settings.callsPerMinute,
-    publicUrl: deps.publicUrl,
+    callsPerMinute,
+    publicUrl,
     meter: deps.meter,
     handle: createHandler({
       guard,
@@ -101,4 +106,24 @@ export function createMcp(deps: McpDeps): McpEndpoint {
       log: deps.log,
     }),
   })
+  return (ctx, request) => (ctx.path === rotationPath ? rotate(ctx, request) : endpoint(ctx, request))
+}
+
+/** What turns a bearer into a caller, the same for every path that takes MCP tokens. */
+function createAuthentication({ authority, authFailures, stores, inTransaction }: McpDeps): AuthenticateDeps {
+  return {
+    authority,
+    authFailures,
+    standings: authority.cache<TokenStanding | undefined>(),
+    findStanding: (hash) => stores.tokens.findStanding(hash),
+    firstUses: authority.cache<boolean>(),
+    markUsed: (tokenId) => stores.tokens.markUsed(tokenId, new Date(authority.now())),
+    revokeReused: async (tokenId, { id: requestId, traceparent, clientIp }) => {
+      const client = { ip: clientIp, name: '', version: '' }
+      const by = { ...systemAuthor('revoke-reused-token'), requestId, traceparent, client }
+      const revoked = await revokeReused({ inTransaction, clock: authority }, by, tokenId)
+      if (!revoked.ok) throw new FaultError(revoked.error)
+      return revoked.value
+    },
+  }
 }

@@ -70,7 +70,7 @@ async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context,
   if (!caller.ok) return refuse(ctx, request, caller.error, deps)
   const { standing, epoch } = caller.value
   const isWithinLimit = (calls: number): boolean => {
-    const allowance = limit.take(standing.token.id, deps.authority.now(), calls)
+    const allowance = limit.take(standing.token.chainId, deps.authority.now(), calls)
     if (!allowance.allowed) refuseForNow(ctx, request, allowance)
     return allowance.allowed
   }
@@ -116,7 +116,7 @@ async function remove(
 ): Promise<void> {
   const caller = await authenticate(deps, ctx.get('authorization') || undefined, request)
   if (!caller.ok) return refuse(ctx, request, caller.error, deps)
-  const allowance = limit.take(caller.value.standing.token.id, deps.authority.now())
+  const allowance = limit.take(caller.value.standing.token.chainId, deps.authority.now())
   if (!allowance.allowed) return refuseForNow(ctx, request, allowance)
   const session = await namedSession(deps, caller.value, ctx.get('mcp-session-id') || undefined)
   if (!session.ok) return refuse(ctx, request, session.error)
@@ -137,12 +137,14 @@ async function remove(
   ctx.body = {}
 }
 
-function refuseForNow(ctx: Koa.Context, request: RequestFacts, { retryAfterSeconds }: LimitAnswer): void {
+/** 429 with the time to wait. */
+export function refuseForNow(ctx: Koa.Context, request: RequestFacts, { retryAfterSeconds }: LimitAnswer): void {
   ctx.set('Retry-After', String(retryAfterSeconds))
   refuse(ctx, request, fault('RATE_LIMITED'))
 }
 
-function refuse(
+/** Answers a fault; where bearers are asked for, with the challenge that says so (RFC 9728 section 5.1). */
+export function refuse(
   ctx: Koa.Context,
   request: RequestFacts,
   { code, message, detail }: Fault,

@@ -21,7 +21,7 @@ export async function answerPlainCall(
   const cancelled = new AbortController()
   // In the modern era a client cancels by closing the answer's stream.
   if (call.era === 'modern') res.once('close', () => res.writableFinished || cancelled.abort())
-  const outcome = await guard.call(caller, call.tool, call.arguments, cancelled.signal)
+  const outcome = await guard.call(caller, call.tool, call, cancelled.signal)
   const { requestId } = outcome
   const isBug = outcome.status === 'failed' && outcome.code === 'INTERNAL'
   const envelope = { jsonrpc: '2.0', id: call.id }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { FromSchema } from 'json-schema-to-ts'
+import { idempotencyKeyName } from '../../gateway/idempotency-key.ts'
 import type { Tool } from '../../gateway/tool.ts'
 import { handshakeRevisions } from './message.ts'
 
@@ -21,7 +22,13 @@ const meta = {
       properties: { name: text, version: text },
     },
     [`${META}clientCapabilities`]: { type: 'object', additionalProperties: false },
+    [idempotencyKeyName]: text,
   },
+} as const
+const handshakeMeta = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { [idempotencyKeyName]: text },
 } as const
 
 const request = {
@@ -46,13 +53,16 @@ type PlainRequest = FromSchema<typeof request>
 const ajv = new Ajv2020({ allowUnionTypes: true })
 const isRequest = ajv.compile<PlainRequest>(request)
 const isModernMeta = ajv.compile(meta)
+const isHandshakeMeta = ajv.compile(handshakeMeta)
 
-/** A call that says nothing but its tool and arguments, in exactly the form the specification gives as the usual one. */
+/** A call that says nothing but its tool, its arguments and perhaps an idempotency key, in exactly the form the specification gives as the usual one. */
 export interface PlainCall {
   readonly era: 'modern' | 'handshake'
   readonly id: string | number
   readonly tool: Tool
   readonly arguments: object
+  /** A text, or undefined. */
+  readonly idempotencyKey: unknown
 }
 
 /**
@@ -71,7 +81,7 @@ export function plainCall(
   const era = eraOf(headers, params)
   const tool = tools.get(params.name)
   if (era === undefined || tool === undefined || (typeof id === 'number' && !Number.isSafeInteger(id))) return undefined
-  return { era, id, tool, arguments: params.arguments ?? {} }
+  return { era, id, tool, arguments: params.arguments ?? {}, idempotencyKey: params._meta?.[idempotencyKeyName] }
 }
 
 function eraOf(headers: IncomingHttpHeaders, { name, _meta }: PlainRequest['params']): PlainCall['era'] | undefined {
@@ -81,7 +91,8 @@ function eraOf(headers: IncomingHttpHeaders, { name, _meta }: PlainRequest['para
     return isMirrored && isModernMeta(_meta) ? 'modern' : undefined
   }
   const isHandshake = typeof version === 'string' && handshakeRevisions.includes(version)
-  return isHandshake && _meta === undefined && headers['mcp-method'] === undefined ? 'handshake' : undefined
+  const isBare = _meta === undefined || isHandshakeMeta(_meta)
+  return isHandshake && isBare && headers['mcp-method'] === undefined ? 'handshake' : undefined
 }
 
 function acceptsBoth(accept: string): boolean {

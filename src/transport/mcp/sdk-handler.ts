@@ -8,6 +8,7 @@ import {
   Server,
 } from '@modelcontextprotocol/server'
 import type { AgentCaller } from '../../gateway/caller.ts'
+import { idempotencyKeyName } from '../../gateway/idempotency-key.ts'
 import type { Tool } from '../../gateway/tool.ts'
 import { listedTools } from '../../gateway/tools/catalog.ts'
 import { callToolResult } from './call-result.ts'
@@ -56,7 +57,8 @@ function serverFor({ guard, catalog, serverInfo, log }: HandlerDeps, caller: Age
     const tool = catalog.find(({ name }) => name === params.name)
     if (tool === undefined)
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown tool; tools/list names the tools')
-    const outcome = await guard.call(caller, tool, params.arguments ?? {}, context.mcpReq.signal)
+    const sent = { arguments: params.arguments ?? {}, idempotencyKey: params._meta?.[idempotencyKeyName] }
+    const outcome = await guard.call(caller, tool, sent, context.mcpReq.signal)
     if (outcome.status === 'failed' && outcome.code === 'INTERNAL') {
       log.error('a tool call ended in a bug', { requestId: outcome.requestId })
       throw new ProtocolError(ProtocolErrorCode.InternalError, 'Internal error', { requestId: outcome.requestId })

@@ -164,7 +164,7 @@ describe('pending approvals', () => {
     expect(cancelled).toMatchObject([
       { actor: { kind: 'person' }, tool: 'certlocker_get_secret', details: { approvalId: approval.id } },
     ])
-    expect(await registry.stores.approvals.cancelPending({ tokenId })).toEqual([])
+    expect(await registry.stores.approvals.cancelPending({ tokenChainId: tokenId })).toEqual([])
   })
 
   test('are ended by the job when nobody decided in time, each once although two replicas run it', async () => {

@@ -185,7 +185,12 @@ async function call(secretName = name) {
     client: { name: 'cursor', version: '1', protocol: '2025-11-25' },
     request: { id: 'req_1', traceparent: null, clientIp: '127.0.0.1' },
   }
-  return aGuard().call(caller, tool, { name: secretName }, new AbortController().signal)
+  return aGuard().call(
+    caller,
+    tool,
+    { arguments: { name: secretName }, idempotencyKey: undefined },
+    new AbortController().signal,
+  )
 }
 
 const recorded = () => events.map(({ type, code }) => (code === null ? type : `${type} ${code}`))

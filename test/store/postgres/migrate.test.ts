@@ -90,6 +90,29 @@ describe('migrations', () => {
     expect(await migrateUp(database.knex)).toEqual(names)
     expect(await objects(database.knex)).toEqual(before)
   })
+
+  test('take tokens along: an old one stays what it was, one that was spent does not come back to life', async () => {
+    const { knex } = database
+    const index = migrations.findIndex(({ name }) => name === '0004-token-chains')
+    const [before, after] = [migrations.slice(0, index), migrations.slice(0, index + 1)]
+    await migrateUp(knex, before)
+    await knex.raw(`
+      INSERT INTO people (id, email, name, role, created_at, created_by) VALUES ('p', 'p@x', 'p', 'operator', now(), '');
+      INSERT INTO agents (id, name, owner_id, risk_level, scopes, status, created_at, created_by)
+        VALUES ('a', 'a', 'p', 'low', '{}', 'active', now(), '');
+      INSERT INTO tokens (id, agent_id, name, prefix, hash, expires_at, created_at, created_by)
+        VALUES ('old', 'a', 'x', 'x', sha256('old'), '2030-01-01', now(), '')`)
+    await migrateUp(knex, after)
+    const [old] = await knex('tokens')
+    expect(old).toMatchObject({ chain_id: 'old', single_use: false, usable_until: new Date('2030-01-01') })
+    await knex('tokens').insert({ ...old, id: 'once', chain_id: 'once', hash: Buffer.alloc(32), single_use: true })
+    await migrateDown(knex, after)
+    const rows = await knex('tokens').orderBy('id')
+    expect(rows).toMatchObject([
+      { id: 'old', revoked_at: null },
+      { id: 'once', revoked_at: expect.any(Date) },
+    ])
+  })
 })
 
 /** Tables and functions of the public schema. */

@@ -124,7 +124,12 @@ describe('a request', () => {
     ['a token with two ends', createTokenSchema, { ...token, expiresAt: '2026-04-01T00:00:00Z' }],
     ['a token for no time', createTokenSchema, { ...token, ttlSeconds: 0 }],
     ['a token for more than a year', createTokenSchema, { ...token, ttlSeconds: 31_536_001 }],
-    ['what is not built yet', createTokenSchema, { ...token, singleUse: true }],
+    [
+      'a token that rotates without an overlap',
+      createTokenSchema,
+      { ...token, autoRotate: { everySeconds: 60, overlapSeconds: 0 } },
+    ],
+    ['a rotation that says only half', createTokenSchema, { ...token, autoRotate: { everySeconds: 60 } }],
     ['a group of 64 characters', createGroupSchema, { name: 'a'.repeat(64), environment: 'staging' }],
     [
       'a key for more than a year',

@@ -2,23 +2,14 @@ import { expect, test } from 'vitest'
 import { AuthorityWatch } from '../../../src/domain/revocation/authority-watch.ts'
 import { type StandingFacts, tokenStanding } from '../../../src/domain/tokens/token-standing.ts'
 import { stillStands } from '../../../src/gateway/standing.ts'
+import { tokenFacts } from '../../support/token-facts.ts'
 
 /** Ahead of any machine's clock, which stands in until the database has spoken. */
 const now = Date.parse('2100-03-01T09:30:00.000Z')
 
 function standing(agent: Partial<StandingFacts['agent']> = {}, token: Partial<StandingFacts['token']> = {}) {
   return tokenStanding({
-    token: {
-      id: 'tok_1',
-      agentId: 'agt_1',
-      prefix: 'clk_mcp_abcd',
-      scopes: null,
-      groups: ['edge', 'prod'],
-      cidrs: [],
-      expiresAt: new Date(now + 60_000),
-      revokedAt: null,
-      ...token,
-    },
+    token: tokenFacts({ groups: ['edge', 'prod'], expiresAt: new Date(now + 60_000), ...token }),
     agent: {
       id: 'agt_1',
       name: 'cursor-ops',
@@ -64,6 +55,7 @@ test('a caller whose rights are what they were, or more, still stands', async ()
 test.each([
   ['the token is gone', undefined],
   ['the token was revoked', standing({}, { revokedAt: new Date(now) })],
+  ['the value was replaced', standing({}, { rotatedAt: new Date(now - 1), usableUntil: new Date(now) })],
   ['the agent was suspended', standing({ status: 'suspended' })],
   ['the agent lost a group', standing({ groups: ['edge'] })],
   ['the agent lost a scope', standing({ scopes: ['host:read'] })],

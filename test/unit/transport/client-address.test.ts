@@ -90,6 +90,52 @@ describe('the client address', () => {
       trusted: proxies,
       expected: '198.51.100.1',
     },
+    {
+      says: 'is the untrusted hop between trusted ones: what that hop claims is not looked at',
+      peer: '10.0.0.1',
+      header: '10.0.0.9, 203.0.113.9, 10.0.0.2',
+      trusted: proxies,
+      expected: '203.0.113.9',
+    },
+    {
+      says: 'is the hop of the last of several headers, which come joined',
+      peer: '10.0.0.1',
+      header: '10.0.0.9,  198.51.100.1,\t203.0.113.9 ',
+      trusted: proxies,
+      expected: '203.0.113.9',
+    },
+    {
+      says: 'is IPv4 for a mapped hop in hexadecimal',
+      peer: 'fd00::1',
+      header: '::ffff:c633:6401',
+      trusted: proxies,
+      expected: '198.51.100.1',
+    },
+    {
+      says: 'is the hop of an IPv6 proxy',
+      peer: 'fd00::1',
+      header: '2001:db8::7',
+      trusted: proxies,
+      expected: '2001:db8::7',
+    },
+    ...['', ' ', ',', '198.51.100.1,', '198.51.100.1, ,', '"198.51.100.1"', '198.51.100.1:port', '198.51.100'].map(
+      (header) => ({
+        says: `is the proxy when the last hop cannot be read: ${JSON.stringify(header)}`,
+        peer: '10.0.0.1',
+        header,
+        trusted: proxies,
+        expected: '10.0.0.1',
+      }),
+    ),
+    ...['0x7f.1', '127.1', '2130706433', '::ffff:010.0.0.1', '[::1', '1.2.3.4.5', '1.2.3.4/8', 'localhost'].map(
+      (hop) => ({
+        says: `stops at ${hop}, which is not one address to everybody`,
+        peer: '10.0.0.1',
+        header: `198.51.100.1, ${hop}`,
+        trusted: proxies,
+        expected: '10.0.0.1',
+      }),
+    ),
     { says: 'has no zone', peer: 'fe80::1%eth0', header: undefined, trusted: [], expected: 'fe80::1' },
     {
       says: 'is empty when the peer has none',

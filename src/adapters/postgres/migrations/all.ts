@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import * as registry from './0001-registry.ts'
 import * as auditLog from './0002-audit-log.ts'
 import * as installation from './0003-installation.ts'
+import * as tokenChains from './0004-token-chains.ts'
 import * as idempotencyKeys from './0012-idempotency-keys.ts'
 import * as sessionLimit from './0010-session-limit.ts'
 
@@ -16,6 +17,7 @@ export const migrations: readonly Migration[] = [
   { name: '0001-registry', ...registry },
   { name: '0002-audit-log', ...auditLog },
   { name: '0003-installation', ...installation },
+  { name: '0004-token-chains', ...tokenChains },
   { name: '0012-idempotency-keys', ...idempotencyKeys },
   { name: '0010-session-limit', ...sessionLimit },
 ]

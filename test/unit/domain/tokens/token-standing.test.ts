@@ -4,6 +4,7 @@ import type { Agent } from '../../../../src/domain/agents/agent.ts'
 import type { GroupReach } from '../../../../src/domain/groups/group-reach.ts'
 import { admitsAddress, type StandingFacts, tokenStanding } from '../../../../src/domain/tokens/token-standing.ts'
 import { type Scope, scopes } from '../../../../src/kernel/vocabulary.ts'
+import { tokenFacts } from '../../../support/token-facts.ts'
 
 const someScopes = fc.subarray([...scopes])
 const someGroups = fc
@@ -39,16 +40,7 @@ function facts(parts: Parts): StandingFacts {
     createdAt: new Date(0),
     createdBy: 'per_1',
   }
-  const token = {
-    id: 'tok_1',
-    agentId: 'agt_1',
-    prefix: 'clk_mcp_1234',
-    scopes: parts.tokenScopes,
-    groups: parts.tokenGroups,
-    cidrs: [],
-    expiresAt: new Date(1),
-    revokedAt: null,
-  }
+  const token = tokenFacts({ scopes: parts.tokenScopes, groups: parts.tokenGroups })
   return { token, agent, owner: { disabled: false, reach: parts.reach } }
 }
 
