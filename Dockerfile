@@ -17,5 +17,5 @@ ENV CERTLOCKER_DATA_DIR=/var/lib/certlocker
 USER node
 EXPOSE 8080
 VOLUME /var/lib/certlocker
-ENTRYPOINT ["node", "src/launch.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "src/launch.js"]
 CMD ["serve"]

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { restClient } from '../support/rest-client.ts'
@@ -52,11 +52,11 @@ async function benchCalls(say: (line: string) => void) {
     CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
     CERTLOCKER_LIMITS__CALLS_PER_MINUTE: '1000000000',
   }
-  const first = await startServer(['src/launch.js', 'serve'], environment)
+  const first = await startServer(startCommand(), environment)
   const firstStartMs = performance.now() - startMs
   await first.stop()
   const againMs = performance.now()
-  const gateway = await startServer(['src/launch.js', 'serve'], environment)
+  const gateway = await startServer(startCommand(), environment)
   const restartMs = performance.now() - againMs
   const bare = await startServer(['--import', 'tsx', 'test/load/bare-server.ts', 'bare'], {})
   try {
@@ -109,6 +109,12 @@ async function benchCalls(say: (line: string) => void) {
     await gateway.stop()
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** What `npm start` runs, without the shell and its `exec node`. */
+function startCommand(): string[] {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { start: string } }
+  return scripts.start.split(' ').slice(2)
 }
 
 async function measure(
