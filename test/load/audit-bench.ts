@@ -1,16 +1,8 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startEmbeddedCluster } from '../../src/adapters/postgres/embedded-cluster.ts'
-import { migrateUp } from '../../src/adapters/postgres/migrate.ts'
-import { openConnection } from '../../src/adapters/postgres/open-connection.ts'
-import { openDatabase } from '../../src/adapters/postgres/pool.ts'
 import type { Entry } from '../../src/domain/audit/event.ts'
-import { PostgresAuditLog } from '../../src/domain/audit/postgres-audit-log.ts'
+import type { PostgresAuditLog } from '../../src/domain/audit/postgres-audit-log.ts'
 import { canonicalJson } from '../../src/kernel/canonical-json.ts'
-import { systemClock } from '../../src/kernel/clock.ts'
 import { newId } from '../../src/kernel/ids.ts'
-import { silentLog } from '../support/silent-log.ts'
+import { benchDatabase } from './bench-database.ts'
 
 const WARM_UP_MS = 1_500
 const MEASURED_MS = 5_000
@@ -24,31 +16,16 @@ export interface AppendRate {
 
 /** Measures appends of single events, every other one with a policy input of 2 KB, on a durable embedded cluster. */
 export async function benchAuditAppend(levels: readonly number[] = [1, 16, 64]): Promise<AppendRate[]> {
-  const directory = mkdtempSync(join(tmpdir(), 'certlocker-bench-'))
-  chmodSync(directory, 0o755)
-  const cluster = await startEmbeddedCluster({ directory: join(directory, 'cluster'), log: silentLog })
-  const address = { connection: cluster.connection, applicationName: 'bench' }
-  const database = openDatabase({ ...address, poolMax: 2, log: silentLog })
-  const { knex } = database
-  await migrateUp(knex)
-  const log = new PostgresAuditLog({
-    knex,
-    openConnection: () => openConnection(address),
-    clock: systemClock,
-    observers: [],
-  })
+  const database = await benchDatabase()
   try {
     const rates: AppendRate[] = []
     for (const inFlight of levels) {
-      await load(log, inFlight, WARM_UP_MS)
-      rates.push({ inFlight, ...(await load(log, inFlight, MEASURED_MS)) })
+      await load(database.log, inFlight, WARM_UP_MS)
+      rates.push({ inFlight, ...(await load(database.log, inFlight, MEASURED_MS)) })
     }
     return rates
   } finally {
-    await log.close()
     await database.close()
-    await cluster.stop()
-    rmSync(directory, { recursive: true, force: true })
   }
 }
 
@@ -70,7 +47,7 @@ async function load(log: PostgresAuditLog, inFlight: number, forMs: number): Pro
 
 const input = canonicalJson({ schema: 'certlocker.input/v1', facts: 'x'.repeat(2_000) })
 
-function completion(): Entry {
+export function completion(): Entry {
   return {
     event: {
       type: 'AI_AGENT_CALL_COMPLETED',
@@ -94,7 +71,7 @@ function completion(): Entry {
   }
 }
 
-function decision(): Entry {
+export function decision(): Entry {
   const id = newId('dec')
   const text = canonicalJson({
     schema: 'certlocker.decision/v1',

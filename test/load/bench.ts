@@ -1,27 +1,23 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { restClient } from '../support/rest-client.ts'
 import { benchAuditAppend } from './audit-bench.ts'
-import { callLoad, type CallLoad, type LoadResult } from './call-load.ts'
+import type { CallLoad } from './call-load.ts'
 import { benchDecisions } from './decision-bench.ts'
-import { cpuSeconds, memoryMb, type ServerProcess, startServer } from './processes.ts'
+import { listedSecrets, measure, type Measured, median, middle, seed, startCommand } from './measured.ts'
+import { memoryMb, startServer } from './processes.ts'
+import { benchScale } from './scale-bench.ts'
 
 const CONNECTIONS = [1, 16, 64]
 const ROUNDS = 5
 const ROUND_MS = 2_000
-const LISTED_SECRETS = 200
 const STAGES = ['auth', 'identify', 'decide', 'record', 'effect', 'outcome']
-
-interface Measured extends LoadResult {
-  readonly cpuMsPerCall: number
-  readonly databaseCpuMsPerCall: number
-}
 
 /** Measures on this machine, servers interleaved round by round, and gives ratios within the run. */
 async function main(): Promise<void> {
   const isJson = process.argv.includes('--json')
+  const isScale = process.argv.includes('--scale')
   const say = (line: string) => void (isJson ? process.stderr : process.stdout).write(`${line}\n`)
   say(
     `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
@@ -36,9 +32,10 @@ async function main(): Promise<void> {
       `audit append, ${each.inFlight} in flight: ${Math.round(each.perSecond)}/s, p50 ${each.p50Ms.toFixed(2)} ms, p99 ${each.p99Ms.toFixed(2)} ms`,
     )
   const calls = await benchCalls(say)
+  const scale = isScale ? await benchScale(say) : undefined
   if (isJson)
     process.stdout.write(
-      `${JSON.stringify({ machine: { cpus: cpus().length, model: cpus()[0]?.model, node: process.version }, decisions, appends, ...calls })}\n`,
+      `${JSON.stringify({ machine: { cpus: cpus().length, model: cpus()[0]?.model, node: process.version }, decisions, appends, ...calls, scale })}\n`,
     )
 }
 
@@ -96,10 +93,10 @@ async function benchCalls(say: (line: string) => void) {
     )
     const list = await measure(
       gateway,
-      { ...read, tool: 'certlocker_list_allowed_resources', args: { limit: LISTED_SECRETS } },
+      { ...read, tool: 'certlocker_list_allowed_resources', args: { limit: listedSecrets } },
       { connections: 1, ms: ROUND_MS },
     )
-    say(`list of ${LISTED_SECRETS} resources: p50 ${list.p50Ms.toFixed(1)} ms, p99 ${list.p99Ms.toFixed(1)} ms`)
+    say(`list of ${listedSecrets} resources: p50 ${list.p50Ms.toFixed(1)} ms, p99 ${list.p99Ms.toFixed(1)} ms`)
     say(
       `memory of the gateway process: ${Math.round(memory.now)} MB, at most ${Math.round(memory.peak)} MB; ready after ${Math.round(restartMs)} ms (first start ${Math.round(firstStartMs)} ms)`,
     )
@@ -111,73 +108,12 @@ async function benchCalls(say: (line: string) => void) {
   }
 }
 
-/** What `npm start` runs, without the shell and its `exec node`. */
-function startCommand(): string[] {
-  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { start: string } }
-  return scripts.start.split(' ').slice(2)
-}
-
-async function measure(
-  server: ServerProcess,
-  load: CallLoad,
-  options: { readonly connections: number; readonly ms: number },
-): Promise<Measured> {
-  const before = cpuSeconds(server.pid)
-  const result = await callLoad(load, options)
-  const after = cpuSeconds(server.pid)
-  if (result.failed > 0) throw new Error(`${result.failed} of ${result.calls} calls were not answered with ok`)
-  const perCall = (seconds: number) => (seconds * 1000) / result.calls
-  return {
-    ...result,
-    cpuMsPerCall: perCall(after.own - before.own),
-    databaseCpuMsPerCall: perCall(after.descendants - before.descendants),
-  }
-}
-
-async function seed(url: string, adminKey: string): Promise<string> {
-  const api = restClient(url, adminKey)
-  await api.create('/groups', { name: 'staging', environment: 'staging' })
-  await api.create('/people', { email: 'bench@example.com', name: 'Bench', role: 'operator', groups: ['staging'] })
-  for (let index = 0; index < LISTED_SECRETS; index++) {
-    await api.create('/secrets', {
-      name: `bench-${String(index).padStart(3, '0')}`,
-      groups: ['staging'],
-      value: randomBytes(18).toString('base64'),
-    })
-  }
-  await api.create('/agents', {
-    name: 'bench',
-    owner: 'bench@example.com',
-    riskLevel: 'low',
-    scopes: ['secret:read'],
-    groups: ['staging'],
-  })
-  const { value } = await api.create('/tokens', {
-    agentId: 'bench',
-    name: 'bench',
-    groups: ['staging'],
-    ttlSeconds: 86_400,
-  })
-  return String(value)
-}
-
 /** Mean time of each stage over everything measured, from the gateway's own histogram. */
 async function stageMs(url: string, adminKey: string): Promise<Record<string, number>> {
   const text = await (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${adminKey}` } })).text()
   const value = (stage: string, part: string) =>
     Number(new RegExp(`certlocker_call_stage_seconds_${part}\\{stage="${stage}"\\} (\\S+)`).exec(text)?.[1] ?? 0)
   return Object.fromEntries(STAGES.map((stage) => [stage, (value(stage, 'sum') / value(stage, 'count')) * 1000]))
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-}
-
-/** The round whose rate is the median. */
-function middle(results: readonly Measured[]): Measured {
-  const [result] = results.toSorted((a, b) => a.perSecond - b.perSecond).slice(Math.floor(results.length / 2))
-  if (result === undefined) throw new Error('nothing was measured')
-  return result
 }
 
 await main()
