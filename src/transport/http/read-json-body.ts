@@ -33,14 +33,23 @@ export async function readJson(req: IncomingMessage): Promise<Result<unknown, Fa
 
 async function readBounded(req: IncomingMessage): Promise<Buffer | undefined> {
   if (Number(req.headers['content-length'] ?? 0) > bodyBytesMax) return tooLarge(req)
-  const parts: Buffer[] = []
-  let length = 0
-  for await (const part of req.iterator({ destroyOnReturn: false })) {
-    parts.push(part)
-    length += part.length
-    if (length > bodyBytesMax) return tooLarge(req)
-  }
-  return Buffer.concat(parts)
+  // Listeners, since an async iterator costs as much as parsing the usual body.
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = []
+    let length = 0
+    const onData = (part: Buffer): void => {
+      parts.push(part)
+      length += part.length
+      if (length <= bodyBytesMax) return
+      req.off('data', onData)
+      resolve(tooLarge(req))
+    }
+    req
+      .on('data', onData)
+      .once('end', () => resolve(Buffer.concat(parts)))
+      .once('error', reject)
+      .once('close', () => reject(new Error('the request ended before its body')))
+  })
 }
 
 function tooLarge(req: IncomingMessage): undefined {
@@ -48,9 +57,11 @@ function tooLarge(req: IncomingMessage): undefined {
   req.resume()
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 function parse(bytes: Buffer): Result<unknown, Fault> {
   try {
-    return ok(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown)
+    return ok(JSON.parse(utf8.decode(bytes)) as unknown)
   } catch {
     return invalid('The body is not valid JSON in UTF-8')
   }

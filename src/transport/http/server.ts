@@ -48,11 +48,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     await next()
     if (isStopping() && !ctx.headerSent) ctx.set('Connection', 'close')
   })
-  app.use(async (ctx, next) => {
-    if (!isSameSite(settings, ctx.req.headers.host, ctx.req.headers.origin))
-      return answerFault(ctx, fault('ORIGIN_FORBIDDEN'))
-    await next()
-  })
+  app.use(refuseForeign(settings))
   app.use(probes(deps))
   app.use(mcpMount(deps))
   app.use(deps.rest)
@@ -115,6 +111,24 @@ function secureHeaders({ tls, publicUrl }: HttpSettings): HttpMiddleware {
       'X-Content-Type-Options': 'nosniff',
       ...(isHttps ? { 'Strict-Transport-Security': 'max-age=31536000' } : {}),
     })
+    await next()
+  }
+}
+
+interface SiteAnswer {
+  readonly host: string | undefined
+  readonly origin: string | undefined
+  readonly isSameSite: boolean
+}
+
+function refuseForeign(settings: HttpSettings): HttpMiddleware {
+  // Nearly every request names the site as the one before it did, and taking a name apart is not cheap.
+  let last: SiteAnswer = { host: undefined, origin: undefined, isSameSite: false }
+  return async (ctx, next) => {
+    const { host, origin } = ctx.req.headers
+    if (host !== last.host || origin !== last.origin)
+      last = { host, origin, isSameSite: isSameSite(settings, host, origin) }
+    if (!last.isSameSite) return answerFault(ctx, fault('ORIGIN_FORBIDDEN'))
     await next()
   }
 }
