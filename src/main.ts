@@ -20,8 +20,6 @@ export async function serve(sources: ConfigSources, print: (line: string) => voi
   }
   const { config } = loaded.value
   const log = standardLog('info')
-  if (config.vault.address !== undefined)
-    log.warn('vault.address is set, but this version keeps secret values in the sealed box')
   const stopping = signalled()
   try {
     const gateway = await startGateway(config, {
