@@ -6,7 +6,7 @@ import type { VaultAnswer, VaultClient, VaultRequest } from './vault-client.ts'
 import { type Grant, login, lookedUp, renew, type VaultAuth } from './vault-login.ts'
 
 /** When a token is renewed, and how soon what failed is tried again. */
-export const sessionTimes = {
+const sessionTimes = {
   /** Of its life. */
   renewAt: 2 / 3,
   /** At the latest this long after it was given, however long it lives. */

@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import * as registry from './0001-registry.ts'
 import * as auditLog from './0002-audit-log.ts'
 import * as installation from './0003-installation.ts'
+import * as secretSource from './0005-secret-source.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   { name: '0001-registry', ...registry },
   { name: '0002-audit-log', ...auditLog },
   { name: '0003-installation', ...installation },
+  { name: '0005-secret-source', ...secretSource },
 ]
