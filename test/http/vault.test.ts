@@ -19,6 +19,17 @@ describe('without Vault', () => {
   })
 })
 
+describe('while Vault is away', () => {
+  test('the gateway starts, and is not ready', async () => {
+    const gateway = await testGateway({ VAULT_ADDR: 'http://127.0.0.1:1', VAULT_TOKEN: 'token-of-a-test' })
+    expect(await (await fetch(`${gateway.url}/health/ready`)).json()).toMatchObject({
+      ready: false,
+      checks: { secrets: { ok: false, detail: 'vault is unreachable' }, database: { ok: true } },
+    })
+    await gateway.stop()
+  })
+})
+
 describe.skipIf(server === undefined)('with Vault, the gateway', () => {
   let gateway: TestGateway
   let ana: Person

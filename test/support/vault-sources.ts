@@ -22,7 +22,7 @@ export interface OpenedVault extends Vault {
 export async function openedVault(
   address: string,
   over: Partial<VaultSettings> = {},
-  { timeoutMs = 1_000, log = silentLog }: { readonly timeoutMs?: number; readonly log?: Log } = {},
+  { timeoutMs = 5_000, log = silentLog }: { readonly timeoutMs?: number; readonly log?: Log } = {},
 ): Promise<OpenedVault> {
   const clock: TestClock = { ms: Date.parse('2026-11-23T08:00:00Z'), now: () => clock.ms }
   const metered: string[] = []

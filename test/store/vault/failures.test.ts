@@ -28,8 +28,8 @@ afterEach(async () => {
 
 const opened: OpenedVault[] = []
 afterAll(() => Promise.all(opened.map((each) => each.close())))
-async function open(over: Partial<VaultSettings>): Promise<OpenedVault> {
-  opened.push(await openedVault(fake.address, over))
+async function open(over: Partial<VaultSettings>, timeoutMs = 5_000): Promise<OpenedVault> {
+  opened.push(await openedVault(fake.address, over, { timeoutMs }))
   return opened.at(-1) ?? vault
 }
 
@@ -55,7 +55,8 @@ describe('a server that', () => {
   test.each(cases)('%s is unavailable, and nothing of token, value or answer is told', async (_, misbehave, detail) => {
     const version = valueOf(await vault.source.write(path, new Secret(canary)))
     fake.script = (asked, response) => isData(asked) && (misbehave(response), true)
-    const answers = [await vault.source.read(path, version), await vault.source.write(path, new Secret(canary))]
+    const hasty = await open({}, 300)
+    const answers = [await hasty.source.read(path, version), await hasty.source.write(path, new Secret(canary))]
     for (const answer of answers) {
       expect(answer).toMatchObject({
         ok: false,
@@ -63,7 +64,7 @@ describe('a server that', () => {
       })
       expect(inspect(answer, { depth: 20 })).not.toMatch(/canary|configured-token/)
     }
-    expect(vault.metered).toContain('read unavailable')
+    expect(hasty.metered).toContain('read unavailable')
     fake.script = undefined
     expect(valueOf(await vault.source.read(path, version)).expose()).toBe(canary)
   })
