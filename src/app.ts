@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { createMetrics } from './adapters/metrics/metrics.ts'
+import { createMetrics, type Metrics } from './adapters/metrics/metrics.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
 import { migrateUp } from './adapters/postgres/migrate.ts'
 import { obtainDatabase } from './adapters/postgres/obtain-database.ts'
@@ -8,6 +8,7 @@ import { openDatabase } from './adapters/postgres/pool.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
 import { loadSealedBoxKey } from './adapters/sealed-box/sealed-box-key.ts'
 import { SealedBoxSource } from './adapters/sealed-box/sealed-box-source.ts'
+import { openVault } from './adapters/vault/open-vault.ts'
 import type { Config } from './config/config.schema.ts'
 import { auditLines } from './domain/audit/log-line.ts'
 import { openAudit } from './domain/audit/open-audit.ts'
@@ -23,9 +24,8 @@ import { createInTransaction } from './domain/work.ts'
 import { openPolicy } from './gateway/open-policy.ts'
 import { gatewayJobs } from './jobs/gateway-jobs.ts'
 import { startSchedule } from './jobs/schedule.ts'
-import { type Fault, FaultError, fault } from './kernel/fault.ts'
+import { FaultError, fault, must } from './kernel/fault.ts'
 import type { Log } from './kernel/log.ts'
-import type { Result } from './kernel/result.ts'
 import type { Secret } from './kernel/secret.ts'
 import { createTransport } from './transport/create-transport.ts'
 
@@ -76,7 +76,6 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   const store = await openStore(config, log, undo)
   const { knex, authority, history } = store
   const record = await openRecord(config, io, store, undo)
-  const sealed = await openSecrets(config, store)
   const policy = await openPolicy(config.policy.source ?? shippedBundle, record.auditLog)
   const adminKeyHash = await bootstrapKeyHash(knex, {
     configured: config.bootstrap.adminKey,
@@ -90,6 +89,12 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   const now = (): Date => new Date(authority.now())
   const inTransaction = createInTransaction({ transact: (body) => transaction(knex, body), auditLog, now })
   const stores = bindStores(knex)
+  const metrics = createMetrics({
+    auditQueueLength: () => auditLog.queueLength,
+    poolConnections: store.connections,
+    activeSessions: () => stores.sessions.countActive(),
+  })
+  const { keepVaultToken, ...secrets } = await openSecrets(config, store, metrics.vault, log, undo)
   const activity = new SessionActivity({ sessions: stores.sessions, tokens: stores.tokens, clock: authority })
   undo.push(() => activity.flush())
   const http = createTransport({
@@ -104,18 +109,15 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     history,
     activity,
     policy,
-    ...sealed,
+    ...secrets,
     faultOf: (error) => (error instanceof FaultError ? error.fault : databaseFault(error)),
     adminKeyHash,
-    metrics: createMetrics({
-      auditQueueLength: () => auditLog.queueLength,
-      poolConnections: store.connections,
-      activeSessions: () => stores.sessions.countActive(),
-    }),
+    metrics,
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
-  const jobs = gatewayJobs({ knex, inTransaction, clock: authority, checkpointer, activity, idleSeconds, inputDays })
+  const working = { knex, inTransaction, clock: authority, checkpointer, activity }
+  const jobs = gatewayJobs({ ...working, idleSeconds, inputDays, keepVaultToken })
   const schedule = startSchedule(jobs, log)
   undo.push(() => schedule.stop())
   const { url } = await http.listen()
@@ -179,14 +181,16 @@ async function openRecord(
   return { auditLog, audit }
 }
 
-async function openSecrets(config: Config, { knex, authority }: Store) {
-  const key = must(await loadSealedBoxKey({ knex, clock: authority, keyFile: config.secrets.keyFile }))
-  const source = new SealedBoxSource({ knex, key, clock: authority })
-  return { source, hmacKey: key.deriveKey('certlocker.sensitive-arguments/v1') }
-}
-
-/** A start that is refused ends by an exception, which the process turns into its exit code. */
-function must<T>(result: Result<T, Fault>): T {
-  if (result.ok) return result.value
-  throw new FaultError(result.error)
+/** Where values are kept: in Vault when it is configured, else, and before that, sealed in the database. */
+async function openSecrets(config: Config, store: Store, meter: Metrics['vault'], log: Log, undo: Undo) {
+  const [{ secrets, vault }, { knex, authority: clock }] = [config, store]
+  const key = must(await loadSealedBoxKey({ knex, clock, keyFile: secrets.keyFile }))
+  const hmacKey = key.deriveKey('certlocker.sensitive-arguments/v1')
+  const sealedBox = new SealedBoxSource({ knex, key, clock })
+  const { address } = vault
+  if (address === undefined) return { source: sealedBox, hmacKey, keepVaultToken: undefined }
+  const pinKey = key.deriveKey('certlocker.vault-pins/v1')
+  const opened = await openVault({ ...vault, address }, { sealedBox, pinKey, clock, log, meter })
+  undo.push(opened.close)
+  return { source: opened.source, hmacKey, keepVaultToken: opened.keepAlive }
 }

@@ -26,6 +26,6 @@ export function settingsEnvironment(): Environment {
 
 /** This process's environment for a child gateway that must not inherit any setting of this one. */
 export function childEnvironment(): Environment {
-  const isSetting = (name: string) => /^(CERTLOCKER_.*|(DATABASE_URL|VAULT_ADDR)(_FILE)?)$/.test(name)
+  const isSetting = (name: string) => /^(CERTLOCKER_.*|(DATABASE_URL|VAULT_ADDR|VAULT_TOKEN)(_FILE)?)$/.test(name)
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSetting(name)))
 }

@@ -9,6 +9,7 @@ const notConfiguration = new Set(['CERTLOCKER_URL', 'CERTLOCKER_API_KEY', 'CERTL
 const aliases = [
   { name: 'DATABASE_URL', key: 'database.url' },
   { name: 'VAULT_ADDR', key: 'vault.address' },
+  { name: 'VAULT_TOKEN', key: 'vault.auth.token' },
 ] as const
 
 export interface EnvironmentValue {

@@ -1,3 +1,6 @@
+/** One or more segments, without a slash at either end. `.` and `..` would lead elsewhere. */
+const mountPattern = '^(?!\\.{1,2}(/|$))[A-Za-z0-9._-]{1,128}(/(?!\\.{1,2}(/|$))[A-Za-z0-9._-]{1,128}){0,7}$'
+
 /** The part of the configuration that names a Vault (or OpenBao) server. */
 export const vaultSchema = {
   type: 'object',
@@ -9,7 +12,16 @@ export const vaultSchema = {
       pattern: '^https?://[^@/]+(/[^@]*)?$',
       description: 'URL of Vault or OpenBao; without it secrets are kept sealed in the database',
     },
-    namespace: { type: 'string', minLength: 1, description: 'Vault namespace' },
+    namespace: {
+      type: 'string',
+      pattern: '^[A-Za-z0-9._/-]{1,512}$',
+      description: 'Vault namespace',
+    },
+    caFile: {
+      type: 'string',
+      'x-path': true,
+      description: "Certificates (PEM) that Vault's server is checked against",
+    },
     auth: {
       type: 'object',
       additionalProperties: false,
@@ -23,7 +35,7 @@ export const vaultSchema = {
         },
         mount: {
           type: 'string',
-          minLength: 1,
+          pattern: mountPattern,
           description: 'Mount of that login method, when it is not the usual one',
         },
         token: { type: 'string', 'x-secret': true, minLength: 1, description: 'Vault token (method token)' },
@@ -43,7 +55,12 @@ export const vaultSchema = {
       additionalProperties: false,
       default: {},
       properties: {
-        kv: { type: 'string', minLength: 1, default: 'secret', description: 'Mount of the KV version 2 engine' },
+        kv: {
+          type: 'string',
+          pattern: mountPattern,
+          default: 'secret',
+          description: 'Mount of the KV version 2 engine',
+        },
         ssh: { type: 'string', minLength: 1, default: 'ssh', description: 'Mount of the SSH engine' },
         transit: { type: 'string', minLength: 1, default: 'transit', description: 'Mount of the transit engine' },
         pki: { type: 'string', minLength: 1, description: 'Mount of the PKI engine; makes it the issuer vault-pki' },

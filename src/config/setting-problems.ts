@@ -8,7 +8,7 @@ import { plaintextProblem } from './plaintext-problem.ts'
 
 /** What no schema can say about settings of the right form. */
 export async function settingProblems(config: Config): Promise<readonly ConfigProblem[]> {
-  const { http, egress, policy, database } = config
+  const { http, egress, policy, database, vault } = config
   return [
     plaintextProblem(config),
     database.url && databaseUrlProblem(database.url),
@@ -17,7 +17,24 @@ export async function settingProblems(config: Config): Promise<readonly ConfigPr
     ...egress.privateCidrs.map((text) => networkProblem('egress.privateCidrs', text)),
     http.tls && (await fileProblem('http.tls.certFile', http.tls.certFile)),
     http.tls && (await keyFileProblem('http.tls.keyFile', http.tls.keyFile)),
+    ...(vault.address === undefined
+      ? []
+      : [addressProblem('vault.address', vault.address), ...loginProblems(vault.auth)]),
+    vault.caFile === undefined ? undefined : await fileProblem('vault.caFile', vault.caFile),
   ].filter((problem) => problem !== undefined)
+}
+
+/** What the login method in force needs. */
+function loginProblems(auth: Config['vault']['auth']): ConfigProblem[] {
+  const needed = { token: ['token'], approle: ['roleId', 'secretId'], kubernetes: ['role'] } as const
+  return needed[auth.method]
+    .filter((name) => auth[name] === undefined)
+    .map((name) => ({ place: `vault.auth.${name}`, problem: `is needed to log in by ${auth.method}` }))
+}
+
+function addressProblem(place: string, address: string): ConfigProblem | undefined {
+  const isPlain = URL.canParse(address) && !/[?#]/.test(address)
+  return isPlain ? undefined : { place, problem: 'is no URL of scheme, host, port and path alone' }
 }
 
 /** Found here, since the system's own error about such a URL quotes it with its password. */

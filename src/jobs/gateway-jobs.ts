@@ -7,8 +7,7 @@ import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import { expireTokens } from '../domain/tokens/expire-tokens.ts'
 import type { InTransaction } from '../domain/work.ts'
 import type { Clock } from '../kernel/clock.ts'
-import type { Fault } from '../kernel/fault.ts'
-import { FaultError } from '../kernel/fault.ts'
+import { type Fault, must } from '../kernel/fault.ts'
 import type { Result } from '../kernel/result.ts'
 import { pruneDecisions } from './prune-decisions.ts'
 import type { Job } from './schedule.ts'
@@ -16,6 +15,7 @@ import type { Job } from './schedule.ts'
 const ACTIVITY_MS = 1_000
 const EXPIRY_MS = 2_000
 const PRUNE_MS = 3_600_000
+const VAULT_TOKEN_MS = 2_000
 
 export interface GatewayJobDeps {
   readonly knex: Knex
@@ -25,6 +25,8 @@ export interface GatewayJobDeps {
   readonly activity: SessionActivity
   readonly idleSeconds: number
   readonly inputDays: number
+  /** Undefined without Vault. */
+  readonly keepVaultToken: (() => Promise<void>) | undefined
 }
 
 /** The whole table: what the gateway does again and again, and how often. */
@@ -41,13 +43,13 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
       run: () => pruneDecisions(deps.knex, deps.inputDays, deps.clock.now()),
     },
     { name: 'forget-idempotency-keys', everyMs: PRUNE_MS, run: () => new IdempotencyStore(deps.knex).forgetOld() },
+    ...(deps.keepVaultToken === undefined
+      ? []
+      : [{ name: 'keep-vault-token', everyMs: VAULT_TOKEN_MS, run: deps.keepVaultToken }]),
   ]
 }
 
 /** A job that is refused has failed. */
 function done(run: () => Promise<Result<unknown, Fault>>): () => Promise<void> {
-  return async () => {
-    const result = await run()
-    if (!result.ok) throw new FaultError(result.error)
-  }
+  return async () => void must(await run())
 }

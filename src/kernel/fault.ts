@@ -1,4 +1,5 @@
 import { type FaultCode, faults } from './faults.ts'
+import type { Result } from './result.ts'
 
 /** A refusal. `message` is for the caller, `detail` for the operator's log only; neither ever holds a credential. */
 export interface Fault {
@@ -28,4 +29,10 @@ export class FaultError extends Error {
     this.name = 'FaultError'
     this.fault = of
   }
+}
+
+/** The value of a result where a refusal can only be thrown. @throws FaultError */
+export function must<T>(result: Result<T, Fault>): T {
+  if (result.ok) return result.value
+  throw new FaultError(result.error)
 }

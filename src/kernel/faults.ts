@@ -65,6 +65,12 @@ export const faults = {
   ADDRESS_TAKEN: { kind: 'unavailable', http: 503, retry: true, text: 'The address to listen on is taken' },
   SHUTTING_DOWN: { kind: 'unavailable', http: 503, retry: true, text: 'The gateway is stopping' },
   SECRET_STORE_UNAVAILABLE: { kind: 'unavailable', http: 503, retry: true, text: 'The secret store cannot be reached' },
+  SECRET_STORE_REFUSED: {
+    kind: 'unavailable',
+    http: 503,
+    retry: false,
+    text: 'The secret store does not let the gateway do this',
+  },
   SECRET_VALUE_MISSING: {
     kind: 'unavailable',
     http: 503,

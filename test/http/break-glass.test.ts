@@ -44,6 +44,7 @@ beforeAll(async () => {
       kind: 'sealed-box',
       write: unavailable,
       read: unavailable,
+      adopt: unavailable,
       check: async () => ({ ok: false, detail: '' }),
     },
     audit: {

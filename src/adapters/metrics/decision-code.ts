@@ -27,6 +27,7 @@ export const shippedCodes: readonly string[] = [
   'ROLE_PERMITTED',
   'SCOPE_HELD',
   'SCOPE_MISSING',
+  'SOURCE_FOR_ADMINS',
   'TOKEN_EXPIRED',
   'TOKEN_SPENT',
 ]

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { CallMeter } from '../../gateway/call-meter.ts'
+import type { VaultMeter } from '../vault/vault-meter.ts'
 import { decisionCode } from './decision-code.ts'
 
 /** What is asked at each scrape. A part that is not given has no metric. */
@@ -13,6 +14,7 @@ export interface Probes {
 export interface Metrics {
   readonly calls: CallMeter
   readonly http: { answered(route: string, status: number, seconds: number): void }
+  readonly vault: VaultMeter
   /** What `/metrics` answers (Prometheus text format). */
   readonly exposition: { readonly contentType: string; text(): Promise<string> }
 }
@@ -43,6 +45,13 @@ export function createMetrics(probes: Probes = {}): Metrics {
     buckets: HTTP_SECONDS,
     registers: [registry],
   })
+  const vaultRequests = new Histogram({
+    name: 'certlocker_vault_request_seconds',
+    help: 'Time that Vault takes to answer, by operation and outcome',
+    labelNames: ['operation', 'outcome'],
+    buckets: HTTP_SECONDS,
+    registers: [registry],
+  })
   observe(registry, probes)
   return {
     calls: {
@@ -59,6 +68,9 @@ export function createMetrics(probes: Probes = {}): Metrics {
       },
     },
     http: { answered: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds) },
+    vault: {
+      answered: (operation, outcome, seconds) => vaultRequests.observe({ operation, outcome }, seconds),
+    },
     exposition: { contentType: registry.contentType, text: () => registry.metrics() },
   }
 }

@@ -70,6 +70,10 @@ export class SealedBoxSource implements SecretSource {
     }
   }
 
+  async adopt(): Promise<Result<StoreVersion, Fault>> {
+    return err(fault('ARGUMENT_INVALID', { message: 'source needs Vault, and no vault.address is set: give a value' }))
+  }
+
   async check(): Promise<{ readonly ok: boolean; readonly detail: string }> {
     try {
       const isFitting = (await readFingerprint(this.#deps.knex)) === this.#deps.key.fingerprint

@@ -51,6 +51,14 @@ export class GroupStore {
     return ok(rows.map(({ name }) => name).sort())
   }
 
+  /** The Vault prefixes of all these groups together. */
+  async vaultPrefixes(names: readonly string[]): Promise<readonly string[]> {
+    const rows: Pick<GroupRow, 'vault_prefixes'>[] = await this.#db('groups')
+      .select('vault_prefixes')
+      .whereIn('name', names)
+    return rows.flatMap((row) => row.vault_prefixes)
+  }
+
   /** Every group's name, sorted. */
   async names(): Promise<readonly string[]> {
     const rows: { name: string }[] = await this.#db('groups')

@@ -36,10 +36,11 @@ const probeTargets = {
 } as const
 const vaultPrefixes = {
   type: 'array',
-  items: { type: 'string', minLength: 1, maxLength: 512, pattern: '^[^\\p{Cc}]+$' },
+  items: { type: 'string', maxLength: 512, pattern: '^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/?$' },
   uniqueItems: true,
   maxItems: 200,
-  description: 'Vault paths under which an admin may adopt existing entries for the group',
+  description:
+    'Paths within vault.mounts.kv under which an admin may take over existing entries for the group; whole segments count',
   examples: [['teams/edge/']],
 } as const
 

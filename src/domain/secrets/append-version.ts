@@ -30,6 +30,7 @@ export async function appendVersion(
       ...stored,
       version: after.currentVersion,
       storePath: storePath(secretId),
+      source: null,
       createdAt: new Date(deps.clock.now()),
       createdBy: by.actor.id,
     })

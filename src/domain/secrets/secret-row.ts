@@ -27,6 +27,8 @@ export interface SecretVersionRow {
   readonly store_path: string
   readonly store_version: string
   readonly restored_from: number | null
+  readonly source_path: string | null
+  readonly source_field: string | null
   readonly created_at: Date
   readonly created_by: string
 }
@@ -64,6 +66,8 @@ export function secretVersionFromRow(row: SecretVersionRow): SecretVersion {
     storePath: row.store_path,
     storeVersion: row.store_version,
     restoredFrom: row.restored_from,
+    source:
+      row.source_path === null || row.source_field === null ? null : { path: row.source_path, field: row.source_field },
     createdAt: row.created_at,
     createdBy: row.created_by,
   }

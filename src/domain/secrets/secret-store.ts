@@ -152,6 +152,8 @@ export class SecretStore {
       store_path: version.storePath,
       store_version: version.storeVersion,
       restored_from: version.restoredFrom,
+      source_path: version.source?.path ?? null,
+      source_field: version.source?.field ?? null,
       created_at: version.createdAt,
       created_by: version.createdBy,
     })

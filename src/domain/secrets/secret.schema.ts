@@ -53,11 +53,49 @@ const value = {
   'x-sensitive': true,
 } as const
 
+const source = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['path', 'field'],
+  properties: {
+    path: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 1024,
+      description: 'The entry, within vault.mounts.kv',
+      examples: ['teams/edge/database'],
+    },
+    field: {
+      type: 'string',
+      pattern: '^[A-Za-z0-9._-]+$',
+      maxLength: 128,
+      description: 'Its member that holds the value',
+      examples: ['password'],
+    },
+  },
+} as const
+export type SourceReference = FromSchema<typeof source>
+
+/** Either `value` or `source`. */
 export const createSecretSchema = {
   type: 'object',
   additionalProperties: false,
-  required: ['name', 'value'],
-  properties: { name, groups: groupReferences, kind, owner, type, description, value, disclosure },
+  required: ['name'],
+  properties: {
+    name,
+    groups: groupReferences,
+    kind,
+    owner,
+    type,
+    description,
+    value,
+    source: {
+      ...source,
+      description:
+        'In place of a value: an entry of Vault that exists, to be read as it is now. For an admin, and under a vaultPrefix of one of its groups',
+    },
+    disclosure,
+  },
 } as const
 export type CreateSecret = FromSchema<typeof createSecretSchema>
 
@@ -124,10 +162,11 @@ export const secretSchema = {
 export const secretVersionSchema = {
   type: 'object',
   additionalProperties: false,
-  required: ['version', 'restoredFrom', 'createdAt', 'createdBy'],
+  required: ['version', 'restoredFrom', 'source', 'createdAt', 'createdBy'],
   properties: {
     version,
     restoredFrom: { type: ['integer', 'null'], description: 'The older version whose content it repeats' },
+    source: { ...source, type: ['object', 'null'], description: 'The entry of Vault that it was taken over from' },
     ...createdProperties,
   },
 } as const

@@ -1,7 +1,7 @@
 import { type Fault, fault } from '../../kernel/fault.ts'
 import type { Environment } from '../../kernel/vocabulary.ts'
 import type { AuditEvent } from '../audit/event.ts'
-import type { disclosures, secretKinds, UpdateSecret } from './secret.schema.ts'
+import type { disclosures, SourceReference, secretKinds, UpdateSecret } from './secret.schema.ts'
 import type { StoreVersion } from './secret-source.ts'
 
 export type SecretKind = (typeof secretKinds)[number]
@@ -39,6 +39,8 @@ export interface SecretVersion {
   readonly storeVersion: StoreVersion
   /** The older version whose content it repeats. */
   readonly restoredFrom: number | null
+  /** The entry of Vault that it was taken over from, whose owners are others; null when the gateway stored the value. */
+  readonly source: SourceReference | null
   readonly createdAt: Date
   readonly createdBy: string
 }
@@ -102,8 +104,8 @@ export function secretView(secret: SecretRecord) {
 }
 
 /** A version as people see it. */
-export function secretVersionView({ version, restoredFrom, createdAt, createdBy }: SecretVersion) {
-  return { version, restoredFrom, createdAt: createdAt.toISOString(), createdBy }
+export function secretVersionView({ version, restoredFrom, source, createdAt, createdBy }: SecretVersion) {
+  return { version, restoredFrom, source, createdAt: createdAt.toISOString(), createdBy }
 }
 
 export function noSecret(idOrName: string): Fault {

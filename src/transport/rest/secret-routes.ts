@@ -38,6 +38,8 @@ const revealedSecretSchema = {
 
 const kindFilter = { enum: secretKinds, description: 'Only shared or only private ones', examples: ['shared'] } as const
 
+const storeErrors = ['SECRET_STORE_UNAVAILABLE', 'SECRET_STORE_REFUSED'] as const
+
 type SecretQuery = PageQuery & { readonly kind?: SecretKind; readonly group?: string }
 
 export const secretRoutes: readonly Route[] = [
@@ -46,11 +48,11 @@ export const secretRoutes: readonly Route[] = [
     method: 'POST',
     path: '/secrets',
     action: 'secret.create',
-    summary: 'Store a secret, with its version 0',
+    summary: 'Store a secret, with its version 0, or take over an entry of Vault',
     status: 201,
     body: bodyShape<CreateSecret>(createSecretSchema),
     response: secretSchema,
-    errors: ['NAME_TAKEN', 'REFERENCE_UNKNOWN', 'GROUP_NOT_PERMITTED', 'STATE_CONFLICT', 'SECRET_STORE_UNAVAILABLE'],
+    errors: ['NAME_TAKEN', 'REFERENCE_UNKNOWN', 'GROUP_NOT_PERMITTED', 'STATE_CONFLICT', ...storeErrors],
     find: async ({ stores }, { body }) => {
       const { name, kind = 'shared', disclosure = 'raw', owner: asked } = body
       const owner = asked === undefined ? '' : ((await stores.people.find(asked))?.id ?? '')
@@ -128,7 +130,7 @@ export const secretRoutes: readonly Route[] = [
     status: 201,
     body: bodyShape<{ readonly value: string }>(addSecretVersionSchema),
     response: secretSchema,
-    errors: ['SECRET_STORE_UNAVAILABLE'],
+    errors: storeErrors,
     find: (deps, { id }) => findSecret(deps, id),
     handle: async (deps, by, { body }, secret) =>
       mapOk(await addSecretVersion(versionDeps(deps), by, secret.id, body.value), secretView),
@@ -155,7 +157,7 @@ export const secretRoutes: readonly Route[] = [
     summary: 'Make an older version current again, as a new version',
     body: bodyShape<{ readonly version: number }>(restoreSecretSchema),
     response: secretSchema,
-    errors: ['VERSION_UNKNOWN', 'SECRET_STORE_UNAVAILABLE', 'SECRET_VALUE_MISSING', 'SECRET_VALUE_DAMAGED'],
+    errors: ['VERSION_UNKNOWN', ...storeErrors, 'SECRET_VALUE_MISSING', 'SECRET_VALUE_DAMAGED'],
     find: (deps, { id }) => findSecret(deps, id),
     handle: async (deps, by, { body }, secret) =>
       mapOk(await restoreSecret(versionDeps(deps), by, secret.id, body.version), secretView),
@@ -172,7 +174,7 @@ export const secretRoutes: readonly Route[] = [
     errors: [
       'VERSION_UNKNOWN',
       'GATEWAY_RESOURCE_CHANGED',
-      'SECRET_STORE_UNAVAILABLE',
+      ...storeErrors,
       'SECRET_VALUE_MISSING',
       'SECRET_VALUE_DAMAGED',
     ],

@@ -64,9 +64,9 @@ describe('a setting', () => {
     expect((await loaded({ DATABASE_URL: common })).config.database.url?.expose()).toBe(common)
     const both = await loaded({ DATABASE_URL: common, CERTLOCKER_DATABASE__URL: own })
     expect(both.config.database.url?.expose()).toBe(own)
-    expect((await loaded({ VAULT_ADDR: 'https://vault.example.com' })).config.vault.address).toBe(
-      'https://vault.example.com',
-    )
+    const { vault } = (await loaded({ VAULT_ADDR: 'https://vault.example.com', VAULT_TOKEN: 'hvs.x' })).config
+    expect(vault.address).toBe('https://vault.example.com')
+    expect(vault.auth.token?.expose()).toBe('hvs.x')
   })
 
   test('is read from a file by that name as well', async () => {
@@ -172,6 +172,39 @@ describe('a configuration that is wrong', () => {
     ['k'.repeat(32), []],
   ])('has an admin key that is too short: %s', async (key, places) => {
     expect(await placesOfProblems({ CERTLOCKER_BOOTSTRAP__ADMIN_KEY: key })).toEqual(places)
+  })
+})
+
+describe('Vault', () => {
+  const address = { VAULT_ADDR: 'https://vault.example.com' }
+  const method = (name: string) => ({ CERTLOCKER_VAULT__AUTH__METHOD: name })
+
+  test('needs what its login method needs, once it has an address', async () => {
+    expect(await placesOfProblems(address)).toEqual(['vault.auth.token'])
+    expect(await placesOfProblems({ ...address, ...method('approle') })).toEqual([
+      'vault.auth.roleId',
+      'vault.auth.secretId',
+    ])
+    expect(await placesOfProblems({ ...address, ...method('kubernetes') })).toEqual(['vault.auth.role'])
+    await loaded({ ...address, ...method('kubernetes'), CERTLOCKER_VAULT__AUTH__ROLE: 'gateway' })
+    await loaded(method('approle'))
+  })
+
+  test.each(['https://vault.example.com?x=1', 'https://vault.example.com/#a', 'https://vault.example.com:99999'])(
+    'is not at %s',
+    async (wrong) => {
+      expect(await placesOfProblems({ VAULT_ADDR: wrong, VAULT_TOKEN: 'x' })).toEqual(['vault.address'])
+    },
+  )
+
+  test.each(['../prod', 'a/../b', '.', 'a//b', '/a', 'a/', '%2e%2e', 'a?b'])('has no mount %s', async (mount) => {
+    const places = await placesOfProblems({ CERTLOCKER_VAULT__MOUNTS__KV: mount })
+    expect(places).toEqual(['vault.mounts.kv (CERTLOCKER_VAULT__MOUNTS__KV)'])
+  })
+
+  test('is checked against certificates that can be read', async () => {
+    const places = await placesOfProblems({ CERTLOCKER_VAULT__CA_FILE: join(folder, 'absent') })
+    expect(places).toEqual(['vault.caFile'])
   })
 })
 

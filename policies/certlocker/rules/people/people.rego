@@ -82,6 +82,19 @@ deny contains reason.of(rego.metadata.rule(), {}) if {
 }
 
 # METADATA
+# title: Access denied. Only an admin takes over an entry of Vault
+# custom:
+#   code: SOURCE_FOR_ADMINS
+#   severity: high
+#   remedy: Ask an admin, or store the value itself.
+deny contains reason.of(rego.metadata.rule(), {}) if {
+	_is_person_or_service
+	input.call.action == "secret.create"
+	input.arguments.source
+	input.principal.role != "admin"
+}
+
+# METADATA
 # title: Role {role} permits {action}
 # custom:
 #   code: ROLE_PERMITTED

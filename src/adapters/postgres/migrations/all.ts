@@ -5,6 +5,7 @@ import * as installation from './0003-installation.ts'
 import * as tokenChains from './0004-token-chains.ts'
 import * as idempotencyKeys from './0012-idempotency-keys.ts'
 import * as sessionLimit from './0010-session-limit.ts'
+import * as secretSource from './0005-secret-source.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   { name: '0004-token-chains', ...tokenChains },
   { name: '0012-idempotency-keys', ...idempotencyKeys },
   { name: '0010-session-limit', ...sessionLimit },
+  { name: '0005-secret-source', ...secretSource },
 ]

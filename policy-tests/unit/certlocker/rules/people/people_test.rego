@@ -201,6 +201,19 @@ test_private_secrets[name] if {
 	answer(fixture.call(case.as, case.action, case.resource)) == case.answer
 }
 
+test_sources[name] if {
+	refused := {"deny": {"SOURCE_FOR_ADMINS"}, "allow": {"ROLE_PERMITTED"}}
+	source := {"path": "teams/dev/db", "field": "password"}
+	some name, case in {
+		"an admin takes over an entry": {"as": "admin", "arguments": {"source": source}, "answer": yes},
+		"automation does": {"as": "automation", "arguments": {"source": source}, "answer": yes},
+		"an operator does not": {"as": "operator", "arguments": {"source": source}, "answer": refused},
+		"an operator gives a value": {"as": "operator", "arguments": {"value": "x"}, "answer": yes},
+	}
+	question := fixture.call(case.as, "secret.create", "dev-secret")
+	answer(object.union(question, {"arguments": case.arguments})) == case.answer
+}
+
 test_agents_have_no_role if {
 	answer(fixture.call("dev-agent", "agent.suspend", "dev-agent")) == {"deny": set(), "allow": set()}
 }
