@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { createMetrics, type Metrics } from './adapters/metrics/metrics.ts'
+import { openLauncherVerifier } from './adapters/oidc/launcher-verifier.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
 import { migrateUp } from './adapters/postgres/migrate.ts'
 import { obtainDatabase } from './adapters/postgres/obtain-database.ts'
@@ -110,6 +111,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     activity,
     policy,
     ...secrets,
+    verifyLauncher: config.launcher.oidc && (await openLauncherVerifier(config.launcher.oidc, authority)),
     faultOf: (error) => (error instanceof FaultError ? error.fault : databaseFault(error)),
     adminKeyHash,
     metrics,

@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises'
 import { parseCidr } from '../kernel/cidr.ts'
+import { isLoopback } from '../kernel/loopback.ts'
 import { privateFileProblem } from '../kernel/private-file.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { Config } from './config.schema.ts'
@@ -8,7 +9,7 @@ import { plaintextProblem } from './plaintext-problem.ts'
 
 /** What no schema can say about settings of the right form. */
 export async function settingProblems(config: Config): Promise<readonly ConfigProblem[]> {
-  const { http, egress, policy, database, vault } = config
+  const { http, egress, policy, database, vault, launcher } = config
   return [
     plaintextProblem(config),
     database.url && databaseUrlProblem(database.url),
@@ -20,8 +21,20 @@ export async function settingProblems(config: Config): Promise<readonly ConfigPr
     ...(vault.address === undefined
       ? []
       : [addressProblem('vault.address', vault.address), ...loginProblems(vault.auth)]),
+    ...(launcher.oidc === undefined ? [] : launcherProblems(launcher.oidc)),
     vault.caFile === undefined ? undefined : await fileProblem('vault.caFile', vault.caFile),
   ].filter((problem) => problem !== undefined)
+}
+
+function launcherProblems({ jwksFile, jwksUrl }: NonNullable<Config['launcher']['oidc']>): ConfigProblem[] {
+  const problem = (name: string, text: string): ConfigProblem => ({ place: `launcher.oidc.${name}`, problem: text })
+  if (jwksFile === undefined && jwksUrl === undefined)
+    return [problem('jwksUrl', "is needed, or jwksFile: the issuer's keys have to come from somewhere")]
+  if (jwksFile !== undefined && jwksUrl !== undefined)
+    return [problem('jwksFile', "is given beside jwksUrl; the issuer's keys come from one place")]
+  // Whoever stands between could put keys of their own in the answer.
+  const isOpen = jwksUrl?.startsWith('http:') === true && !isLoopback(new URL(jwksUrl).hostname)
+  return isOpen ? [problem('jwksUrl', 'must be https, since these keys say who is believed')] : []
 }
 
 /** What the login method in force needs. */

@@ -63,6 +63,12 @@ export const faults = {
   INTERNAL: { kind: 'internal', http: 500, retry: false, text: 'Internal error' },
   DATABASE_UNAVAILABLE: { kind: 'unavailable', http: 503, retry: true, text: 'The database cannot be reached' },
   ADDRESS_TAKEN: { kind: 'unavailable', http: 503, retry: true, text: 'The address to listen on is taken' },
+  LAUNCHER_UNVERIFIABLE: {
+    kind: 'unavailable',
+    http: 503,
+    retry: true,
+    text: 'The keys that prove who launched the agent cannot be had',
+  },
   SHUTTING_DOWN: { kind: 'unavailable', http: 503, retry: true, text: 'The gateway is stopping' },
   SECRET_STORE_UNAVAILABLE: { kind: 'unavailable', http: 503, retry: true, text: 'The secret store cannot be reached' },
   SECRET_STORE_REFUSED: {

@@ -5,6 +5,7 @@ import type { CallHistory } from '../domain/history/call-history.ts'
 import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
 import type { SecretSource } from '../domain/secrets/secret-source.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
+import type { VerifyLauncher } from '../domain/sessions/launcher.ts'
 import type { Stores } from '../domain/stores.ts'
 import type { InTransaction } from '../domain/work.ts'
 import { createAct } from '../gateway/act.ts'
@@ -35,6 +36,7 @@ export interface Core {
   readonly policy: PolicyEngine
   readonly source: SecretSource
   readonly hmacKey: Buffer
+  readonly verifyLauncher: VerifyLauncher | undefined
   readonly adminKeyHash: Buffer
   readonly metrics: {
     readonly calls: CallMeter

@@ -45,7 +45,7 @@ export class SessionStore {
       `INSERT INTO sessions (id, agent_id, token_id, transport, client_name, client_version, client_ip, protocol_version,
         launcher_name, launcher_verified, status, started_at, last_seen_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', ?, ?)
-      ON CONFLICT (token_id, client_name, client_version, client_ip) WHERE status = 'active' AND transport = 'stateless' DO NOTHING
+      ON CONFLICT (token_id, client_name, client_version, client_ip, verified_launcher) WHERE status = 'active' AND transport = 'stateless' DO NOTHING
       RETURNING id`,
       [
         session.id,
@@ -73,14 +73,19 @@ export class SessionStore {
     return this.#first(this.#select().where({ 'sessions.id': id, 'sessions.status': 'active' }))
   }
 
-  /** The active stateless session of a client on a token. */
-  async findStateless(tokenId: string, client: ClientFacts): Promise<Session | undefined> {
+  /** The active stateless session of a client on a token, started by this launcher where one is proven. */
+  async findStateless(
+    tokenId: string,
+    client: ClientFacts,
+    launcher: Session['launcher'],
+  ): Promise<Session | undefined> {
     return this.#first(
       this.#select().where({
         'sessions.token_id': tokenId,
         'sessions.client_name': client.name,
         'sessions.client_version': client.version,
         'sessions.client_ip': client.ip,
+        'sessions.verified_launcher': launcher?.verified === true ? launcher.name : '',
         'sessions.status': 'active',
         'sessions.transport': 'stateless',
       }),

@@ -30,7 +30,7 @@ export interface StartSessionDeps {
 
 /**
  * Gives a client its session: a handshake always a new one; a stateless client the active one of its token, name,
- * version and address, or a new one, on whichever replica and however many of its calls arrive at once.
+ * version, address and proven launcher, or a new one, on whichever replica and however many of its calls arrive at once.
  * @returns the session, SESSION_LIMIT when its token has as many as it may, or UNAUTHENTICATED when agent or token were
  * stopped meanwhile
  */
@@ -40,13 +40,13 @@ export async function startSession(
   request: Pick<Author, 'requestId' | 'traceparent'>,
 ): Promise<Result<Session, Fault>> {
   if (start.transport === 'stateless') {
-    const active = await deps.sessions.findStateless(start.tokenId, start.client)
+    const active = await deps.sessions.findStateless(start.tokenId, start.client, start.launcher)
     if (active !== undefined) return ok(active)
   }
   return deps.inTransaction(async (work) => {
     const count = await work.sessions.lockAndCountActive(start.tokenId)
     if (start.transport === 'stateless') {
-      const active = await work.sessions.findStateless(start.tokenId, start.client)
+      const active = await work.sessions.findStateless(start.tokenId, start.client, start.launcher)
       if (active !== undefined) return ok(active)
     }
     if (count >= sessionLimits.activePerTokenMax) return err(fault('SESSION_LIMIT'))

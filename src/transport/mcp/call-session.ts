@@ -1,17 +1,15 @@
+import type { LauncherFacts } from '../../domain/audit/event.ts'
 import type { AuthorityCache } from '../../domain/revocation/authority-cache.ts'
 import type { AuthorityWatch } from '../../domain/revocation/authority-watch.ts'
 import type { Session, SessionTransport } from '../../domain/sessions/session.ts'
 import { type StartSessionDeps, startSession } from '../../domain/sessions/start-session.ts'
 import type { SessionStore } from '../../domain/sessions/session-store.ts'
 import type { RequestFacts } from '../../gateway/caller.ts'
-import { shortText } from '../../kernel/bounded-text.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { Turns } from '../../kernel/turns.ts'
 import type { Authenticated } from './caller.ts'
 import type { MessageFacts } from './message.ts'
-
-const LAUNCHER_CHARACTERS = 256
 
 /** A session can end between the look that found it and its use. Each try needs such an end. */
 const STATELESS_TRIES = 3
@@ -32,7 +30,7 @@ export interface SessionRequest {
   readonly message: MessageFacts
   readonly request: RequestFacts
   readonly sessionId: string | undefined
-  readonly launchedBy: string | undefined
+  readonly launcher: LauncherFacts | null
 }
 
 /**
@@ -45,7 +43,9 @@ export async function sessionOf(deps: CallSessionDeps, asked: SessionRequest): P
   if (message.kind === 'initialize') return start(deps, asked, 'handshake')
   if (message.kind === 'handshake') return namedSession(deps, caller, sessionId)
   const { client } = message
-  const key = JSON.stringify([caller.standing.token.chainId, client.name, client.version, asked.request.clientIp])
+  const proven = asked.launcher?.verified === true ? asked.launcher.name : ''
+  const { chainId } = caller.standing.token
+  const key = JSON.stringify([chainId, client.name, client.version, asked.request.clientIp, proven])
   for (let tries = 0; tries < STATELESS_TRIES; tries++) {
     const session = await deps.statelessSessions.get(key, () => start(deps, asked, 'stateless'))
     if (session.ok && !deps.authority.hasEnded(session.value.id)) return session
@@ -71,19 +71,18 @@ export async function namedSession(
 
 async function start(
   deps: CallSessionDeps,
-  { caller, message, request, launchedBy }: SessionRequest,
+  { caller, message, request, launcher }: SessionRequest,
   transport: SessionTransport,
 ): Promise<Result<Session, Fault>> {
   const { agent, token } = caller.standing
-  const launcher = launchedBy === undefined ? '' : shortText(launchedBy, LAUNCHER_CHARACTERS)
   const wanted = {
     agent: { id: agent.id, name: agent.name },
     // A session is the chain's, so that rotation does not end it.
     tokenId: token.chainId,
     transport,
+    launcher,
     protocolVersion: message.protocolVersion,
     client: { ip: request.clientIp, ...message.client },
-    launcher: launcher === '' ? null : { name: launcher, verified: false },
   }
   const { id: requestId, traceparent } = request
   return deps.sessionTurns.take(token.chainId, () => startSession(deps, wanted, { requestId, traceparent }))

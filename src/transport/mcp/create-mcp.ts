@@ -5,6 +5,7 @@ import type { SecretRecord, SecretVersion } from '../../domain/secrets/secret.ts
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Session } from '../../domain/sessions/session.ts'
 import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
+import type { VerifyLauncher } from '../../domain/sessions/launcher.ts'
 import type { Stores } from '../../domain/stores.ts'
 import { revokeReused } from '../../domain/tokens/rotate-token.ts'
 import type { TokenStanding } from '../../domain/tokens/token-standing.ts'
@@ -26,6 +27,7 @@ import type { PolicyEngine } from '../../policy/policy-engine.ts'
 import type { AuthenticateDeps } from './caller.ts'
 import { createMcpEndpoint, type McpEndpoint } from './endpoint.ts'
 import { createHandler } from './handler.ts'
+import { createFindLauncher } from './launcher.ts'
 import { createRotation, rotationPath } from './rotation.ts'
 
 export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
@@ -40,6 +42,8 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly meter: CallMeter
   readonly log: Log
   readonly faultOf: (error: unknown) => Fault
+  /** Undefined where no issuer of launcher tokens is configured. */
+  readonly verifyLauncher: VerifyLauncher | undefined
   readonly publicUrl: () => string
   readonly version: string
   readonly settings: {
@@ -92,6 +96,7 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     namedSessions: authority.cache<Session | undefined>(),
     statelessSessions: authority.cache<Result<Session, Fault>>(),
     sessionTurns: new Turns(),
+    findLauncher: createFindLauncher(deps.verifyLauncher, authority),
     sessions: stores.sessions,
     inTransaction,
     clock: authority,

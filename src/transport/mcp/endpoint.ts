@@ -1,20 +1,25 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server'
 import type Koa from 'koa'
+import { agentFacts } from '../../domain/agents/agent.ts'
 import type { Author } from '../../domain/audit/author.ts'
+import type { LauncherFacts } from '../../domain/audit/event.ts'
 import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
 import { endSession } from '../../domain/sessions/end-session.ts'
 import { sessionLimits } from '../../domain/sessions/start-session.ts'
+import type { TokenStanding } from '../../domain/tokens/token-standing.ts'
 import type { CallMeter } from '../../gateway/call-meter.ts'
 import type { AgentCaller, RequestFacts } from '../../gateway/caller.ts'
 import { type LimitAnswer, WindowLimit } from '../../gateway/window-limit.ts'
 import { isDeeperThan } from '../../kernel/bounded-text.ts'
 import { type Fault, FaultError, fault } from '../../kernel/fault.ts'
 import { faults } from '../../kernel/faults.ts'
+import { ok, type Result } from '../../kernel/result.ts'
 import { type AuthenticateDeps, authenticate } from './caller.ts'
 import { type CallSessionDeps, namedSession, sessionOf } from './call-session.ts'
 import { messageFacts } from './message.ts'
 import { readJson } from '../http/read-json-body.ts'
 import type { Handler } from './handler-types.ts'
+import type { FindLauncher } from './launcher.ts'
 
 const mcpPath = '/rest/mcp'
 const metadataRoot = '/.well-known/oauth-protected-resource'
@@ -31,6 +36,7 @@ const MESSAGE_DEPTH_MAX = 512
 export interface McpEndpointDeps extends AuthenticateDeps, CallSessionDeps {
   readonly handle: Handler
   readonly activity: SessionActivity
+  readonly findLauncher: FindLauncher
   readonly callsPerMinute: number
   /** The origin under which clients reach the gateway, without a trailing slash. */
   readonly publicUrl: () => string
@@ -86,8 +92,10 @@ async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context,
   // The SDK would put its validator's exception on the wire, and by then a session would be open.
   if (message.kind === 'initialize' && !isInitializeRequest(body.value)) return rpcError(ctx, INVALID_PARAMS)
   const sessionId = ctx.get('mcp-session-id') || undefined
-  const launchedBy = ctx.get('x-certlocker-launched-by') || undefined
-  const session = await sessionOf(deps, { caller: caller.value, message, request, sessionId, launchedBy })
+  const launcher = message.kind === 'handshake' ? ok(null) : await launcherOf(deps, standing, ctx, request)
+  if (!launcher.ok) return refuse(ctx, request, launcher.error, deps)
+  const asked = { caller: caller.value, message, request, sessionId, launcher: launcher.value }
+  const session = await sessionOf(deps, asked)
   if (!session.ok) return refuse(ctx, request, session.error, deps)
   deps.activity.seen(session.value.id, standing.token.id, request.clientIp)
   timer.stage('auth')
@@ -106,6 +114,24 @@ async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context,
   if (message.kind === 'initialize') ctx.res.setHeader('mcp-session-id', session.value.id)
   ctx.respond = false
   await deps.handle(agentCaller, ctx.req, ctx.res, body.value)
+}
+
+/** Who started the client, as a session's first request says. A handshake's later requests belong to who was told at first. */
+async function launcherOf(
+  { findLauncher, authFailures }: McpEndpointDeps,
+  { agent, token }: TokenStanding,
+  ctx: Koa.Context,
+  request: RequestFacts,
+): Promise<Result<LauncherFacts | null, Fault>> {
+  const launcher = await findLauncher({
+    launchedBy: ctx.get('x-certlocker-launched-by') || undefined,
+    launcherToken: ctx.get('x-certlocker-launcher-token') || undefined,
+  })
+  if (!launcher.ok && launcher.error.code === 'UNAUTHENTICATED') {
+    const facts = { agent: agentFacts(agent), tokenId: token.id, details: { reason: launcher.error.detail } }
+    await authFailures.record('LAUNCHER_INVALID', request, facts)
+  }
+  return launcher
 }
 
 async function remove(

@@ -3,9 +3,10 @@ import * as registry from './0001-registry.ts'
 import * as auditLog from './0002-audit-log.ts'
 import * as installation from './0003-installation.ts'
 import * as tokenChains from './0004-token-chains.ts'
-import * as idempotencyKeys from './0012-idempotency-keys.ts'
-import * as sessionLimit from './0010-session-limit.ts'
 import * as secretSource from './0005-secret-source.ts'
+import * as sessionLimit from './0010-session-limit.ts'
+import * as idempotencyKeys from './0012-idempotency-keys.ts'
+import * as verifiedLauncher from './0013-verified-launcher.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -19,7 +20,8 @@ export const migrations: readonly Migration[] = [
   { name: '0002-audit-log', ...auditLog },
   { name: '0003-installation', ...installation },
   { name: '0004-token-chains', ...tokenChains },
-  { name: '0012-idempotency-keys', ...idempotencyKeys },
-  { name: '0010-session-limit', ...sessionLimit },
   { name: '0005-secret-source', ...secretSource },
+  { name: '0010-session-limit', ...sessionLimit },
+  { name: '0012-idempotency-keys', ...idempotencyKeys },
+  { name: '0013-verified-launcher', ...verifiedLauncher },
 ]
