@@ -1,12 +1,10 @@
 import { join } from 'node:path'
 import { createMetrics } from './adapters/metrics/metrics.ts'
-import type { DatabaseAddress } from './adapters/postgres/connection-settings.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
-import { startEmbeddedCluster } from './adapters/postgres/embedded-cluster.ts'
 import { migrateUp } from './adapters/postgres/migrate.ts'
+import { obtainDatabase } from './adapters/postgres/obtain-database.ts'
 import { openConnection } from './adapters/postgres/open-connection.ts'
 import { openDatabase } from './adapters/postgres/pool.ts'
-import { reachDatabase } from './adapters/postgres/reach-database.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
 import { loadSealedBoxKey } from './adapters/sealed-box/sealed-box-key.ts'
 import { SealedBoxSource } from './adapters/sealed-box/sealed-box-source.ts'
@@ -127,7 +125,9 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
 
 /** The database, migrated, with the clock and the authority epoch that come from it. */
 async function openStore(config: Config, log: Log, undo: Undo) {
-  const address = await databaseAddress(config, log, undo)
+  const directory = join(config.dataDir, 'postgres')
+  const { address, stop } = await obtainDatabase({ url: config.database.url, directory }, log)
+  undo.push(stop)
   const database = openDatabase({ ...address, poolMax: POOL_CONNECTIONS_MAX, applicationName: 'certlocker', log })
   undo.push(() => database.close())
   const { knex } = database
@@ -183,17 +183,6 @@ async function openSecrets(config: Config, { knex, authority }: Store) {
   const key = must(await loadSealedBoxKey({ knex, clock: authority, keyFile: config.secrets.keyFile }))
   const source = new SealedBoxSource({ knex, key, clock: authority })
   return { source, hmacKey: key.deriveKey('certlocker.sensitive-arguments/v1') }
-}
-
-async function databaseAddress(config: Config, log: Log, undo: Undo): Promise<DatabaseAddress> {
-  const { url } = config.database
-  if (url !== undefined) {
-    await reachDatabase(url, log)
-    return { url }
-  }
-  const cluster = await startEmbeddedCluster({ directory: join(config.dataDir, 'postgres'), log })
-  undo.push(() => cluster.stop())
-  return { connection: cluster.connection }
 }
 
 /** A start that is refused ends by an exception, which the process turns into its exit code. */
