@@ -6,7 +6,7 @@ import { reachDatabase } from './reach-database.ts'
 
 export interface ObtainedDatabase {
   readonly address: DatabaseAddress
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 /**
