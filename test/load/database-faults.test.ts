@@ -158,20 +158,24 @@ describe.concurrent.each(Object.keys(moments))('no result without a record, no r
     const late = await struckCall(place, { delayMs: 700 })
     expect(late).toMatchObject({ status: 'ok' })
     expect(late.ms).toBeGreaterThan(600)
-    const { typesOf } = await recordedCalls(place.gateway.api)
-    expect(typesOf(late.requestId)).toEqual([ALLOWED, ...(place.moment.tool === NOTE ? [NOTED] : []), COMPLETED])
+    const recorded = await recordedCalls(place.gateway.api)
+    expect(recorded.typesOf(late.requestId)).toEqual([
+      ALLOWED,
+      ...(place.moment.tool === NOTE ? [NOTED] : []),
+      COMPLETED,
+    ])
   })
 })
 
 describe('a change over REST whose commit', () => {
-  const commits: readonly (readonly [what: string, fault: ExchangeFault, isDone: boolean])[] = [
+  const commits: readonly (readonly [what: string, fault: ExchangeFault & string, isDone: boolean])[] = [
     ['is lost on the way never happened', 'lost request', false],
     ['is done without a reply happened once, with its event', 'lost reply', true],
     ['is done with half a reply happened once, with its event', 'cut reply', true],
   ]
   test.each(commits)('%s, and the answer is 503', async (_, fault, isDone) => {
     const { proxy, gateway } = placeOf('the append of the outcome')
-    const name = fault.toString().replace(' ', '-')
+    const name = fault.replace(' ', '-')
     const struck = proxy.strike('COMMIT', fault)
     const answer = await gateway.api.post('/groups', { name, environment: 'staging' })
     await struck

@@ -54,10 +54,10 @@ export async function faultProxy(firstPort: number): Promise<FaultProxy> {
         fault = strike.fault
         strike.begun()
         strike = undefined
-        if (fault === 'lost request') return void client.resetAndDestroy()
         if (typeof fault === 'object') hold(upstream, fault.delayMs)
+        if (fault === 'lost request') client.resetAndDestroy()
       }
-      upstream.write(data)
+      if (!client.destroyed) upstream.write(data)
     })
     if (silent) upstream.pause()
     upstreams.add(upstream)
