@@ -4,7 +4,7 @@ const DEEP = 600
 const deep: unknown = Array.from({ length: DEEP }).reduce<unknown>((inner) => [inner], 1)
 
 /** Values of the wrong type, size, depth or spelling. */
-export const hostileValue: fc.Arbitrary<unknown> = fc.oneof(
+const hostileValue: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(
     null,
     true,
