@@ -87,9 +87,23 @@ function blank(text: string, values: readonly string[], isAgentText: boolean): s
 function blankValues(text: string, values: readonly string[]): string {
   let blanked = text
   for (const value of values) {
-    for (const form of [value, Buffer.from(value).toString('base64'), encodeURIComponent(value)]) {
-      blanked = blanked.replaceAll(form, REDACTED)
-    }
+    for (const form of formsOf(value)) blanked = blanked.replaceAll(form, REDACTED)
   }
   return blanked
+}
+
+/** A value as it is pasted: plain, as JSON and in a URL, and in the encodings that tools print. */
+function formsOf(value: string): readonly string[] {
+  const bytes = Buffer.from(value.toWellFormed())
+  const [base64, hex] = [bytes.toString('base64'), bytes.toString('hex')]
+  return [
+    value,
+    JSON.stringify(value).slice(1, -1),
+    encodeURIComponent(value.toWellFormed()),
+    base64,
+    base64.replace(/=+$/, ''),
+    bytes.toString('base64url'),
+    hex,
+    hex.toUpperCase(),
+  ]
 }

@@ -13,6 +13,7 @@ import { operator, type Person } from '../support/person.ts'
 import { rawHttp } from '../support/raw-http.ts'
 import { openSession, rawMcp } from '../support/raw-mcp.ts'
 import { restClient } from '../support/rest-client.ts'
+import { stdioAgent } from '../support/stdio-agent.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 
 const SECRET = 'certlocker_get_secret'
@@ -76,6 +77,7 @@ beforeAll(async () => {
   ])
   await agentsAtWork(tokens['reader'] ?? '', tokens['deployer'] ?? '')
   await peopleAtWork()
+  await editorAtWork(tokens['reader'] ?? '')
   await thingsBreak(tokens['reader'] ?? '')
   await collect()
 })
@@ -153,6 +155,9 @@ async function peopleAtWork(): Promise<void> {
     await restClient(gateway.url, `${gateway.adminKey}x`).get('/agents'),
   ]
   took('answers to changes', JSON.stringify(answers))
+  await repeated('/tokens', { agentId: 'reader', name: 'third', groups: ['staging'], ttlSeconds: 60 })
+  await repeated('/api-keys', { person: person.email, name: 'second', ttlSeconds: 60 })
+  await repeated('/secrets', { name: 'numbered', groups: ['staging'], type: 'password', value: nextValue })
   const { token, value: bearer } = await api.create('/tokens', {
     agentId: 'reader',
     name: 'second',
@@ -161,6 +166,39 @@ async function peopleAtWork(): Promise<void> {
   })
   canaries = new Map([...canaries, ['second MCP token', formsOf(String(bearer))]])
   took('answers to changes', JSON.stringify(await api.post(`/tokens/${(token as { id: string }).id}/revoke`)))
+}
+
+/** A creation under an idempotency key, and again: whatever the first answer showed is a canary, and the second shows none. */
+async function repeated(path: string, body: object): Promise<void> {
+  const send = async () => {
+    const response = await fetch(`${gateway.url}/api/v1${path}`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${gateway.adminKey}`,
+        'content-type': 'application/json',
+        'idempotency-key': `numbered ${path}`,
+      },
+      body: JSON.stringify(body),
+    })
+    expect(response.status).toBe(201)
+    return response.text()
+  }
+  const { value: shown }: { value?: string } = JSON.parse(await send())
+  if (shown !== undefined) canaries = new Map([...canaries, [`once shown by ${path}`, formsOf(shown)]])
+  took('replayed answers', await send())
+}
+
+/** What an editor that starts the bridge gets to see beside the answers: its notes, and of its refusals. */
+async function editorAtWork(reader: string): Promise<void> {
+  const editor = await stdioAgent({ url: gateway.url, token: reader })
+  expect(foundIn(JSON.stringify(await editor.calls(SECRET, { name: 'login' })))).toEqual(['secret value'])
+  await editor.calls(SECRET, { name: reader })
+  took('connect', editor.notes() + JSON.stringify(editor.errors))
+  await editor.close()
+  for (const token of [`${reader.slice(0, -1)}x`, gateway.adminKey]) {
+    const refusal: unknown = await stdioAgent({ url: gateway.url, token }).catch((error: unknown) => error)
+    took('connect', `${String(refusal)} ${JSON.stringify(refusal)}`)
+  }
 }
 
 /** Errors are where values leak: drivers quote them. */
@@ -194,6 +232,8 @@ async function collect(): Promise<void> {
     'metrics',
     (await rawHttp(gateway.url, { path: '/metrics', headers: { authorization: `Bearer ${gateway.adminKey}` } })).text,
   )
+  took('OpenAPI', (await rawHttp(gateway.url, { path: '/api/openapi.json' })).text)
+  took('health', (await rawHttp(gateway.url, { path: '/health/ready' })).text)
   took('audit lines', gateway.auditLines.join('\n'))
   const { rows } = await database.query<{ name: string }>(
     "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'",
@@ -211,7 +251,11 @@ describe('a credential', () => {
     'answers to agents',
     'answers to changes',
     'REST answers',
+    'replayed answers',
+    'connect',
     'export',
+    'OpenAPI',
+    'health',
     'metrics',
     'database',
   ])('is found nowhere in: %s', (sink) => {
@@ -227,6 +271,7 @@ describe('a credential', () => {
       for (const form of forms) expect(foundIn(`x${form}x`)).toContain(what)
     }
     expect(sinks.get('database')).toMatch(/sealed_values \(/)
+    expect(sinks.get('database')).toMatch(/idempotency_keys \(/)
     expect(sinks.get('operator log')).toMatch(/"level":"(?:error|warn)"/)
   })
 })

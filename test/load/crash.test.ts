@@ -3,20 +3,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type EmbeddedCluster, startEmbeddedCluster } from '../../src/adapters/postgres/embedded-cluster.ts'
 import { type CallEnd, callingClients } from '../support/calling-clients.ts'
 import { exercised } from '../support/components.ts'
+import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
 import { given } from '../support/given.ts'
 import { openSession } from '../support/raw-mcp.ts'
 import { recordedCalls } from '../support/recorded-calls.ts'
 import { restClient } from '../support/rest-client.ts'
+import { silentLog } from '../support/silent-log.ts'
 import { until } from '../support/until.ts'
 import { type ServerProcess, startServer } from './processes.ts'
 
-/** More rounds on demand: `CRASH_ROUNDS=100 npx vitest run test/load/crash.test.ts`. */
-const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 3)
+/** As many as fit into every run of the tests, since each needs a process of its own. More: `npm run test:crash`. */
+const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 6)
+const ROUNDS_PER_CHECK = 10
+/** Every so many rounds PostgreSQL is killed with the gateway. */
+const DATABASE_EVERY = 3
 const CLIENTS = 8
-const CALLS_BEFORE_MAX = 400
-const ROUND_MS_MAX = 90_000
+const CALLS_BEFORE_MAX = 60
+const CHECK_MS_MAX = 120_000
 const adminKey = 'an-admin-key-for-the-crash-test-0123456789'
 const launcher = fileURLToPath(new URL('../../src/launch.js', import.meta.url))
 const questions = [
@@ -27,13 +33,18 @@ const questions = [
 ] as const
 
 let directory: string
+let cluster: EmbeddedCluster
+let proxy: FaultProxy
 let gateway: ServerProcess
+/** A replica that starts while calls go to the other one, so that a round does not wait for it. */
+let next: Promise<ServerProcess>
 let token: string
 let sessionId: string
 
-/** The gateway as an operator starts it, with its own durable PostgreSQL. */
-async function start(): Promise<void> {
-  gateway = await startServer([launcher, 'serve'], {
+/** The gateway as an operator starts it, with its own PostgreSQL or on one that stays. */
+function startGateway(databaseUrl?: string): Promise<ServerProcess> {
+  return startServer([launcher, 'serve'], {
+    ...(databaseUrl === undefined ? {} : { CERTLOCKER_DATABASE__URL: databaseUrl }),
     CERTLOCKER_DATA_DIR: join(directory, 'data'),
     CERTLOCKER_HTTP__PORT: '0',
     CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
@@ -41,12 +52,25 @@ async function start(): Promise<void> {
   })
 }
 
+/** Starts PostgreSQL on the data that a gateway's own one left behind. */
+async function startCluster(): Promise<void> {
+  cluster = await startEmbeddedCluster({ directory: join(directory, 'data', 'postgres'), log: silentLog })
+}
+
+function startReplica(): Promise<ServerProcess> {
+  const { user, password, database } = cluster.connection
+  const started = startGateway(`postgres://${user}:${password.expose()}@127.0.0.1:${proxy.port}/${database}`)
+  // Whoever waits for it hears of a failure; until then nobody may.
+  started.catch(() => undefined)
+  return started
+}
+
 const api = () => restClient(gateway.url, adminKey)
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'certlocker-crash-'))
   chmodSync(directory, 0o755)
-  await start()
+  gateway = await startGateway()
   exercised('postgres')
   const tokens = await given(
     { api: api() },
@@ -57,44 +81,78 @@ beforeAll(async () => {
   )
   token = tokens['steady'] ?? ''
   sessionId = await openSession(gateway.url, token)
-}, ROUND_MS_MAX)
+}, CHECK_MS_MAX)
 afterAll(async () => {
-  await gateway.stop()
+  await Promise.all([gateway, await next].map((each) => each.stop()))
+  proxy.close()
+  await cluster.stop()
   rmSync(directory, { recursive: true, force: true })
 })
 
-/** Kills the gateway once so many calls were answered, while others are under way. @returns what came of all of them */
-async function crashAfter(calls: number): Promise<readonly CallEnd[]> {
+/** Kills the gateway once some calls were answered, while others are under way. @returns what was answered */
+async function crash(withDatabase = false): Promise<readonly CallEnd[]> {
+  const calls = Math.ceil(Math.random() * CALLS_BEFORE_MAX)
   const clients = callingClients({ url: gateway.url, token, sessionId, clients: CLIENTS, questions })
   await until(async () => clients.ends.length >= calls)
+  if (withDatabase) process.kill(cluster.pid, 'SIGKILL')
   const gone = gateway.kill()
   const ends = await clients.stop()
   await gone
-  return ends
+  const answered = ends.filter(({ httpStatus }) => httpStatus !== 0)
+  expect(answered.length).toBeGreaterThanOrEqual(calls)
+  return answered
+}
+
+/** The next gateway was up, or still starting, when its database went. It need not be started anew to find it again. */
+async function recoverDatabase(): Promise<void> {
+  await cluster.stop()
+  await startCluster()
+  proxy.turnTo(cluster.connection.port)
+  next = next.catch(startReplica)
+  const { url } = await next
+  await until(async () => (await fetch(`${url}/health/ready`)).ok)
+}
+
+async function expectOnRecord(answered: readonly CallEnd[]): Promise<void> {
+  const recorded = await recordedCalls(api())
+  expect(recorded).toMatchObject({ isSound: true, gaps: [], undecided: [] })
+  for (const { status, requestId } of answered) {
+    const types = recorded.typesOf(requestId)
+    if (status === 'denied') expect(types).toEqual(['AI_AGENT_POLICY_DENIED'])
+    else {
+      expect(['ok', 'failed']).toContain(status)
+      expect(types[0]).toBe('AI_AGENT_POLICY_ALLOWED')
+      expect(types.at(-1)).toBe(status === 'ok' ? 'AI_AGENT_CALL_COMPLETED' : 'AI_AGENT_CALL_FAILED')
+    }
+  }
+  expect((await api().get('/audit/verify')).body).toMatchObject({ ok: true, firstBadSeq: null })
 }
 
 describe('kill -9 under load', () => {
-  test.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))(
-    'loses nothing that was answered (round %i)',
-    { timeout: ROUND_MS_MAX },
-    async () => {
-      const calls = Math.ceil(Math.random() * CALLS_BEFORE_MAX)
-      const ends = await crashAfter(calls)
-      await start()
-      const answered = ends.filter(({ httpStatus }) => httpStatus !== 0)
-      expect(answered.length).toBeGreaterThanOrEqual(calls)
-      const recorded = await recordedCalls(api())
-      expect(recorded).toMatchObject({ isSound: true, gaps: [], undecided: [] })
-      for (const { status, requestId } of answered) {
-        const types = recorded.typesOf(requestId)
-        if (status === 'denied') expect(types).toEqual(['AI_AGENT_POLICY_DENIED'])
-        else {
-          expect(['ok', 'failed']).toContain(status)
-          expect(types[0]).toBe('AI_AGENT_POLICY_ALLOWED')
-          expect(types.at(-1)).toBe(status === 'ok' ? 'AI_AGENT_CALL_COMPLETED' : 'AI_AGENT_CALL_FAILED')
-        }
+  test('of a gateway, and so of its own database, loses nothing that was answered', {
+    timeout: CHECK_MS_MAX,
+  }, async () => {
+    const answered = await crash()
+    await startCluster()
+    proxy = await faultProxy(cluster.connection.port)
+    gateway = await startReplica()
+    next = startReplica()
+    await expectOnRecord(answered)
+  })
+
+  test.each(Array.from({ length: Math.ceil(ROUNDS / ROUNDS_PER_CHECK) }, (_, index) => index * ROUNDS_PER_CHECK + 1))(
+    'of one replica after the other, and now and then of the database, loses nothing either (from round %i on)',
+    { timeout: CHECK_MS_MAX },
+    async (first) => {
+      const answered: CallEnd[] = []
+      for (let round = first; round < first + ROUNDS_PER_CHECK && round <= ROUNDS; round++) {
+        const withDatabase = round % DATABASE_EVERY === 0
+        answered.push(...(await crash(withDatabase)))
+        if (withDatabase) await recoverDatabase()
+        gateway = await next
+        next = startReplica()
       }
-      expect((await api().get('/audit/verify')).body).toMatchObject({ ok: true, firstBadSeq: null })
+      await expectOnRecord(answered)
     },
   )
 })

@@ -7,7 +7,7 @@ import { type CallEnd, callingClients, callOnce } from '../support/calling-clien
 import { given } from '../support/given.ts'
 import { openSession } from '../support/raw-mcp.ts'
 import { recordedCalls } from '../support/recorded-calls.ts'
-import { type SilenceableProxy, silenceableProxy } from '../support/silenceable-proxy.ts'
+import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 import { until } from '../support/until.ts'
@@ -25,7 +25,7 @@ const questions = [
 
 let directory: string
 let cluster: EmbeddedCluster
-let proxy: SilenceableProxy
+let proxy: FaultProxy
 let gateway: TestGateway
 let caller: { readonly url: string; readonly token: string; readonly sessionId: string }
 
@@ -34,7 +34,7 @@ beforeAll(async () => {
   chmodSync(directory, 0o755)
   await startCluster()
   const { port, user, password, database } = cluster.connection
-  proxy = await silenceableProxy(port)
+  proxy = await faultProxy(port)
   const databaseUrl = `postgres://${user}:${password.expose()}@127.0.0.1:${proxy.port}/${database}`
   gateway = await testGateway({
     CERTLOCKER_DATABASE__URL: databaseUrl,

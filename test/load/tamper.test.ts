@@ -1,3 +1,6 @@
+import { generateKeyPairSync, hash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifyExport } from '../../src/domain/audit/verifier.js'
@@ -266,6 +269,36 @@ describe('a gateway on a log that was cut while it was stopped', () => {
     await database.query('DELETE FROM audit_events WHERE seq = 3')
     expect(await refusal()).toMatch(/contradicts itself: event 3 is missing/)
     await restore()
+  })
+
+  test('does not start with another key, be it put right in the database as well', async () => {
+    const keyFile = join(gateway.dataDir, 'keys', 'audit.pem')
+    const original = readFileSync(keyFile)
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+    try {
+      writeFileSync(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+      expect(await refusal()).toMatch(/does not fit the database/)
+      const fingerprint = hash('sha256', publicKey.export({ type: 'spki', format: 'der' }))
+      const { rows } = await database.query("SELECT fingerprint FROM installation_keys WHERE purpose = 'audit'")
+      const put = (value: unknown) =>
+        database.query("UPDATE installation_keys SET fingerprint = $1 WHERE purpose = 'audit'", [value])
+      await put(fingerprint)
+      expect(await refusal()).toMatch(/not what the key signed|is not signed with the key/)
+      await put(rows[0].fingerprint)
+    } finally {
+      writeFileSync(keyFile, original)
+    }
+  })
+
+  test('does not start on a copy of the checkpoints that another log left', async () => {
+    const copy = join(gateway.dataDir, 'audit', 'checkpoints')
+    const original = readFileSync(copy, 'utf8')
+    try {
+      writeFileSync(copy, original.replaceAll('certlocker/', 'certl0cker/'))
+      expect(await refusal()).toMatch(/is not signed with the key/)
+    } finally {
+      writeFileSync(copy, original)
+    }
   })
 
   test('starts on a cut log only once its size was accepted, which goes on record', async () => {

@@ -1,4 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AgentCaller } from '../../src/gateway/caller.ts'
 import type { Guard } from '../../src/gateway/guard.ts'
@@ -9,6 +10,7 @@ import { createHandler } from '../../src/transport/mcp/handler.ts'
 import type { Handler } from '../../src/transport/mcp/handler-types.ts'
 import { plainCall } from '../../src/transport/mcp/plain-call.ts'
 import { createSdkHandler } from '../../src/transport/mcp/sdk-handler.ts'
+import { mutantOf } from '../support/hostile-json.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { tokenFacts } from '../support/token-facts.ts'
 
@@ -93,6 +95,7 @@ const caller: AgentCaller = {
   request: { id: 'req_1', traceparent: null, clientIp: '127.0.0.1' },
 }
 
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 200)
 const META = 'io.modelcontextprotocol/'
 const meta = {
   [`${META}protocolVersion`]: '2026-07-28',
@@ -309,6 +312,18 @@ describe('a tools/call is answered as the official SDK answers it', () => {
       plain,
     )
     expect(await ask(ours.url, headers, body)).toEqual(await ask(sdk.url, headers, body))
+  })
+
+  test('whatever else is in the message', { timeout: 60_000 + RUNS * 50 }, async () => {
+    const sent = fc
+      .constantFrom(...Object.values(cases))
+      .chain(({ headers, body }) => fc.record({ headers: fc.constant(headers), body: mutantOf(body) }))
+    await fc.assert(
+      fc.asyncProperty(sent, async ({ headers, body }) => {
+        expect(await ask(ours.url, headers, body)).toEqual(await ask(sdk.url, headers, body))
+      }),
+      { numRuns: RUNS },
+    )
   })
 })
 

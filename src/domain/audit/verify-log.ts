@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import type { AuditKey } from './audit-key.ts'
 import type { CheckpointHistory } from './checkpoint-history.ts'
 import { CheckpointStore, type StoredCheckpoint } from './checkpoint-store.ts'
-import { readLogHead } from './log-head.ts'
+import { readLogFrontier, readLogHead } from './log-head.ts'
 import { problemInEvent, type VerifiedRow, verifiedRows } from './verify-event.ts'
 import { type Finding, VerifyTree } from './verify-tree.ts'
 
@@ -46,7 +46,12 @@ export async function verifyLog({ knex, key, history, committedSize }: VerifyLog
       const tree = new VerifyTree(key, outside)
       const found =
         (await verifyEvents(trx, store, tree, head.size)) ??
-        tree.problemAtEnd({ head, sizeSeen, strayCheckpoint: await store.sizeOutside(head.size) }) ??
+        tree.problemAtEnd({
+          head,
+          canGoOn: (await readLogFrontier(trx)) !== undefined,
+          sizeSeen,
+          strayCheckpoint: await store.sizeOutside(head.size),
+        }) ??
         (await strayDecision(trx))
       return {
         ok: found === undefined,

@@ -57,9 +57,10 @@ export class VerifyTree {
   }
 
   /** Holds the whole tree against what else is known of the log's size and root. */
-  problemAtEnd({ head, sizeSeen, strayCheckpoint }: EndFacts): Finding | undefined {
+  problemAtEnd({ head, canGoOn, sizeSeen, strayCheckpoint }: EndFacts): Finding | undefined {
     this.#settle()
     if (!rootOf(this.#frontier).equals(head.root)) return this.#unproven('the events do not lead to the stored root')
+    if (!canGoOn) return this.#unproven('the stored frontier does not lead to the stored root')
     const sizeOutside = Math.max(0, ...this.#outside.keys())
     if (sizeOutside > head.size) return missing(head.size, sizeOutside, 'as the checkpoints outside the database say')
     if (strayCheckpoint !== undefined) return missing(head.size, strayCheckpoint, 'as a stored checkpoint says')
@@ -103,6 +104,8 @@ type VerifyKey = Pick<AuditKey, 'origin' | 'publicKey' | 'fingerprint'>
 
 interface EndFacts {
   readonly head: LogHead
+  /** False when the stored frontier does not fit the head: nobody could append to it. */
+  readonly canGoOn: boolean
   readonly sizeSeen: number
   /** Size of a stored checkpoint that lies outside the log. */
   readonly strayCheckpoint: number | undefined

@@ -7,7 +7,7 @@ import { canonicalJson } from '../../../src/kernel/canonical-json.ts'
 import { digestOf } from '../../../src/kernel/digest.ts'
 import { systemClock } from '../../../src/kernel/clock.ts'
 import { auditLogOn, decided, note, type TestLog, testLog } from '../../support/audit.ts'
-import { silenceableProxy } from '../../support/silenceable-proxy.ts'
+import { faultProxy } from '../../support/fault-proxy.ts'
 
 const unavailable = { fault: { code: 'GATEWAY_AUDIT_UNAVAILABLE' } }
 
@@ -172,7 +172,7 @@ describe('when the connection breaks', () => {
   test('a silent database is away after five seconds, and no longer when it speaks again', async () => {
     const log = await testLog()
     const { connection } = log.database
-    const proxy = await silenceableProxy(connection.port)
+    const proxy = await faultProxy(connection.port)
     const distant = new PostgresAuditLog({
       knex: log.database.knex,
       openConnection: async () => {

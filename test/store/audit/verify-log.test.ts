@@ -135,6 +135,7 @@ describe('verifying the log in the running gateway', () => {
 
   test.each([
     ['the root of the head', "UPDATE audit_log SET root = sha256('x')", SIZE + 1],
+    ['the frontier of the head', 'UPDATE audit_log SET frontier = frontier[2:]', SIZE + 1],
     ['the size of the head', `UPDATE audit_log SET size = ${SIZE + 5}`, SIZE + 1],
     ['the root of a checkpoint', "UPDATE audit_checkpoints SET root = sha256('x') WHERE size = 200", 101],
     ['the frontier of a checkpoint', "UPDATE audit_checkpoints SET frontier = '{}' WHERE size = 100", 1],

@@ -7,7 +7,7 @@ import { openDatabase } from '../../../src/adapters/postgres/pool.ts'
 import type { Fault } from '../../../src/kernel/fault.ts'
 import { Secret } from '../../../src/kernel/secret.ts'
 import { emptyDatabase, type TestDatabase } from '../../support/database.ts'
-import { silenceableProxy } from '../../support/silenceable-proxy.ts'
+import { faultProxy } from '../../support/fault-proxy.ts'
 import { silentLog } from '../../support/silent-log.ts'
 
 const CANARY = 'canary-7c1f0b'
@@ -73,7 +73,7 @@ describe('a connection outside the pool', () => {
 
 describe('a database that is away', () => {
   test('is unavailable when nobody listens', async () => {
-    const proxy = await silenceableProxy(database.connection.port)
+    const proxy = await faultProxy(database.connection.port)
     proxy.close()
     const { knex, close } = openDatabase({ ...settings, connection: { ...database.connection, port: proxy.port } })
     expect((await faultOf(knex.raw('SELECT 1'))).code).toBe('DATABASE_UNAVAILABLE')
@@ -89,7 +89,7 @@ describe('a database that is away', () => {
   })
 
   test('is unavailable when it falls silent, and afterwards no late answer reaches another question', async () => {
-    const proxy = await silenceableProxy(database.connection.port)
+    const proxy = await faultProxy(database.connection.port)
     const connection = { ...database.connection, port: proxy.port }
     const { knex, close } = openDatabase({ ...settings, connection, poolMax: 1, timeoutMs: 300 })
     expect(await answer(knex, 'SELECT 1 AS answer')).toBe(1)
@@ -104,7 +104,7 @@ describe('a database that is away', () => {
   })
 
   test('is unavailable when it falls silent within a transaction, which is not waited for again to roll back', async () => {
-    const proxy = await silenceableProxy(database.connection.port)
+    const proxy = await faultProxy(database.connection.port)
     const connection = { ...database.connection, port: proxy.port }
     const { knex, close } = openDatabase({ ...settings, connection, poolMax: 1, timeoutMs: 1_000 })
     const since = performance.now()

@@ -28,6 +28,22 @@ test('what a session was given is blanked in its own text until the session ends
   expect(isKnown('ses_1', 'took hunter2-hunter2 along')).toBe(false)
 })
 
+test.each([
+  ['JSON', (value: string) => JSON.stringify({ value })],
+  ['a URL', (value: string) => `https://example.com/?q=${encodeURIComponent(value)}`],
+  ['base64', (value: string) => Buffer.from(value).toString('base64')],
+  ['base64 without padding', (value: string) => Buffer.from(value).toString('base64').replace(/=+$/, '')],
+  ['base64url', (value: string) => Buffer.from(value).toString('base64url')],
+  ['hexadecimal', (value: string) => Buffer.from(value).toString('hex')],
+  ['hexadecimal capitals', (value: string) => Buffer.from(value).toString('hex').toUpperCase()],
+])('it is blanked in the form of %s as well', (_, form) => {
+  const { release, isKnown } = given()
+  const value = 'a "quoted"\\ välue >>>???'
+  release('ses_1', value)
+  expect(isKnown('ses_1', `see ${form(value)}`)).toBe(true)
+  expect(isKnown('ses_1', `see ${form('another value')}`)).toBe(false)
+})
+
 test('a session keeps so many values, the latest; one that is given again counts as late', () => {
   const { release, isKnown } = given()
   for (let index = 0; index < valuesPerSessionMax; index++) release('ses_1', valueOf(index, 16))
