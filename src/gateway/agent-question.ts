@@ -23,12 +23,14 @@ export interface AskedCall {
   readonly arguments: object
   readonly resource: Identified
   readonly history: History
+  /** `enforce` unless it is said otherwise. */
+  readonly mode?: PolicyInput['mode']
 }
 
 /** Puts an agent's call to the policy: every fact that the gateway itself established, nothing the agent claims. */
 export function agentQuestion(
   { clock, timeZone, hmacKey }: Omit<QuestionDeps, 'history'>,
-  { caller, tool, resource, history, ...call }: AskedCall,
+  { caller, tool, resource, history, mode = 'enforce', ...call }: AskedCall,
 ): PolicyInput {
   const { token, agent, ownerDisabled, effectiveScopes, effectiveGroups } = caller.standing
   const nowMs = clock.now()
@@ -82,5 +84,6 @@ export function agentQuestion(
     client: { ip: caller.request.clientIp, ...caller.client },
     ...(described === undefined ? {} : { resource: described }),
     arguments: masked,
+    mode,
   })
 }

@@ -8,6 +8,7 @@ import { AuditProofs } from './audit-proofs.ts'
 import { AuditStore } from './audit-store.ts'
 import { CheckpointHistory } from './checkpoint-history.ts'
 import type { Checkpointer } from './checkpointer.ts'
+import { ExposureStore } from './exposure-store.ts'
 import { exportLog } from './export.ts'
 import type { PostgresAuditLog } from './postgres-audit-log.ts'
 import { startAuditLog } from './start-audit-log.ts'
@@ -27,6 +28,7 @@ export interface OpenAuditDeps {
 export interface Audit {
   readonly checkpointer: Checkpointer
   readonly store: AuditStore
+  readonly exposures: ExposureStore
   readonly proofs: AuditProofs
   /** The public key (SPKI, PEM). */
   readonly publicPem: string
@@ -60,6 +62,7 @@ export async function openAudit({
   return ok({
     checkpointer,
     store: new AuditStore(knex),
+    exposures: new ExposureStore(knex),
     proofs: new AuditProofs(knex, checkpointer),
     publicPem: key.value.publicPem,
     verify: () => verifyLog({ knex, key: key.value, history, committedSize: () => auditLog.committedSize }),

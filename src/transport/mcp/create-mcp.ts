@@ -15,7 +15,7 @@ import { createGuard } from '../../gateway/guard.ts'
 import { createActionsOn } from '../../gateway/listing.ts'
 import { createSuspendByPolicy } from '../../gateway/obligations/suspend-agent.ts'
 import { ReleasedValues } from '../../gateway/released-values.ts'
-import { createCatalog } from '../../gateway/tools/catalog.ts'
+import { type Catalog, createCatalog } from '../../gateway/tools/catalog.ts'
 import type { Fault } from '../../kernel/fault.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Result } from '../../kernel/result.ts'
@@ -45,8 +45,13 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   }
 }
 
+export interface Mcp {
+  readonly endpoint: McpEndpoint
+  readonly catalog: Catalog
+}
+
 /** Puts the agents' side together: guard, tools and endpoint. What is looked up often is remembered while no right changes. */
-export function createMcp(deps: McpDeps): McpEndpoint {
+export function createMcp(deps: McpDeps): Mcp {
   const { authority, auditLog, stores, inTransaction, policy, settings } = deps
   const versions = authority.cache<SecretVersion | undefined>()
   const released = new ReleasedValues()
@@ -79,7 +84,7 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     auditLog,
     clock: authority,
   })
-  return createMcpEndpoint({
+  const endpoint = createMcpEndpoint({
     authority,
     authFailures: deps.authFailures,
     standings: authority.cache<TokenStanding | undefined>(),
@@ -96,9 +101,10 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     meter: deps.meter,
     handle: createHandler({
       guard,
-      catalog,
+      catalog: catalog.tools,
       serverInfo: { name: 'certlocker', title: 'CertLocker MCP', version: deps.version },
       log: deps.log,
     }),
   })
+  return { endpoint, catalog }
 }

@@ -91,12 +91,12 @@ export const auditRoutes: readonly Route[] = [
     method: 'GET',
     path: '/agents/:id/history',
     action: 'agent.read',
-    summary: 'Show how the registration of an agent changed, newest first',
+    summary: 'Show how an agent and its tokens changed, with before and after, newest first',
     query: queryShape<PageQuery>(listQuery()),
     response: listOf(eventSchema),
     find: (deps, { id }) => findAgent(deps, id),
     handle: ({ audit }, _by, { query }, agent) =>
-      audit.store.list({ filters: { resource: agent.id }, ...pageOf(query) }),
+      audit.store.list({ filters: { agentId: agent.id, types: changesOfAgent }, ...pageOf(query) }),
   }),
   defineRoute({
     id: 'exportAudit',
@@ -174,6 +174,9 @@ export const auditRoutes: readonly Route[] = [
     handle: async ({ audit }) => ok(await audit.verify()),
   }),
 ]
+
+/** Changes of an agent and of its tokens; each has `before` and `after` in its details. */
+const changesOfAgent = eventTypes.filter((type) => /^(?:AGENT|MCP_TOKEN)_/u.test(type))
 
 function filtersOf({
   session,
