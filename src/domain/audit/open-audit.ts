@@ -9,7 +9,7 @@ import { AuditStore } from './audit-store.ts'
 import { CheckpointHistory } from './checkpoint-history.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import { ExposureStore } from './exposure-store.ts'
-import { exportLog } from './export.ts'
+import { type ExportRequest, exportLog } from './export.ts'
 import type { PostgresAuditLog } from './postgres-audit-log.ts'
 import { startAuditLog } from './start-audit-log.ts'
 import { type Verification, verifyLog } from './verify-log.ts'
@@ -33,7 +33,7 @@ export interface Audit {
   /** The public key (SPKI, PEM). */
   readonly publicPem: string
   verify(): Promise<Verification>
-  export(): Promise<Result<AsyncIterable<string>, Fault>>
+  export(request: ExportRequest): Promise<Result<AsyncIterable<string>, Fault>>
 }
 
 /** Loads the key and checks the log from its last checkpoint on. @returns a fault to stop with when either does not fit */
@@ -66,6 +66,6 @@ export async function openAudit({
     proofs: new AuditProofs(knex, checkpointer),
     publicPem: key.value.publicPem,
     verify: () => verifyLog({ knex, key: key.value, history, committedSize: () => auditLog.committedSize }),
-    export: () => exportLog({ knex, key: key.value, checkpointer }),
+    export: (request) => exportLog({ knex, key: key.value, checkpointer }, request),
   })
 }

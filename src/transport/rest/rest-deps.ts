@@ -1,5 +1,6 @@
 import type { AuditProofs } from '../../domain/audit/audit-proofs.ts'
 import type { AuditStore } from '../../domain/audit/audit-store.ts'
+import type { ExportRequest } from '../../domain/audit/export.ts'
 import type { ExposureStore } from '../../domain/audit/exposure-store.ts'
 import type { Verification } from '../../domain/audit/verify-log.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
@@ -26,7 +27,7 @@ export interface RestDeps {
     readonly exposures: ExposureStore
     readonly proofs: AuditProofs
     verify(): Promise<Verification>
-    export(): Promise<Result<AsyncIterable<string>, Fault>>
+    export(request: ExportRequest): Promise<Result<AsyncIterable<string>, Fault>>
     /** The public key of the log (SPKI, PEM). */
     readonly publicPem: string
   }
