@@ -123,7 +123,7 @@ describe('who can reach a resource', () => {
     await agent.close()
   })
 
-  test('follows what changes: a disabled person and an agent of theirs reach nothing any more', async () => {
+  test('follows what changes: a disabled person reaches nothing any more', async () => {
     await operator(gateway, 'leaver@example.com', ['prod'])
     const people = async () => reached((await auditor.api.get('/access?resource=prod-mail-key')).body).join('\n')
     expect(await people()).toContain('leaver@example.com')

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
  * Verifies an export of CertLocker's audit log with nothing but Node.js: node verifier.js EXPORT.ndjson PUBLIC_KEY.pem
- * Prints PASS or FAIL with size, root and first bad sequence number; exits 0 or 1. Take the key from a source you trust.
+ * Prints PASS with size and root (exit 0) or FAIL with the first bad event (1). Take the key from a source you trust.
  * The whole log: a header, one line {event, leaf, input?, decision?} per event, and lines {checkpoint} at the end.
  * A part of it: a header with one checkpoint, lines with a `proof` each (RFC 9162), and {events}, how many there are.
  * That shows each event to be in the log, not that no other would fit. Lines are canonical JSON (RFC 8785), leaves
@@ -28,8 +28,8 @@ export async function verifyExport(source, publicKeyPem) {
       header = entry
       if (!/^certlocker\.audit-(export|part)\/v1$/.test(header.type)) fail(1, 'the header is missing')
       if (header.key !== key.export({ type: 'spki', format: 'pem' })) fail(1, 'the header names another key')
-      const note = header.type === 'certlocker.audit-part/v1' && String(header.checkpoint)
-      if (note) part = openNote(note, header.origin, key) ?? fail(1, 'the checkpoint is not signed with this key')
+      if (header.type === 'certlocker.audit-part/v1')
+        part = openNote(`${header.checkpoint}`, header.origin, key) ?? fail(1, 'its checkpoint has another signer')
     } else if (kind === 'checkpoint' && !part) notes.push(String(entry.checkpoint))
     else if (kind === 'events' && part && total === null) total = entry.events
     else if (notes.length > 0 || total !== null) fail(last + 1, 'an event stands after the end')
@@ -60,7 +60,7 @@ function verifyCheckpoints(leaves, notes, { origin, key, fail }) {
     if (!rootAt(leaves, signed.size, tree).equals(signed.root))
       return fail(from, `the events from here to ${signed.size} do not lead to the signed root`)
   }
-  if (tree.size === 0 || tree.size < leaves.length) fail(tree.size + 1, 'no signed checkpoint covers this event')
+  return (tree.size > 0 && tree.size === leaves.length) || fail(tree.size + 1, 'no signed checkpoint covers this event')
 }
 
 function problemIn({ event, leaf, input, decision, proof, ...rest }, seq, part) {
@@ -69,9 +69,8 @@ function problemIn({ event, leaf, input, decision, proof, ...rest }, seq, part) 
     return 'the event was changed'
   const isWhole = (input === undefined) === (decision === undefined) && (proof === undefined) === !part
   if (!isWhole || Object.keys(rest).length > 0) return 'the line is malformed'
-  if (input !== undefined && event.inputDigest !== digestOf(input)) return 'the input does not fit its digest'
-  if (decision !== undefined && event.details?.decisionDigest !== digestOf(decision))
-    return 'the decision does not fit its digest'
+  if (!fits(input, event.inputDigest)) return 'the input does not fit its digest'
+  if (!fits(decision, event.details?.decisionDigest)) return 'the decision does not fit its digest'
   const isProven = !part || isIncluded(Buffer.from(leaf, 'hex'), seq, proof, part)
   return isProven ? null : 'its proof does not lead to the signed root'
 }
@@ -81,9 +80,10 @@ function isIncluded(leaf, seq, proof, { size, root }) {
   let [node, last, found] = [seq - 1, size - 1, leaf]
   if (!Number.isSafeInteger(seq) || node > last || !Array.isArray(proof)) return false
   for (const sibling of proof.map((hash) => Buffer.from(String(hash), 'base64'))) {
-    const isRight = node % 2 === 1 || node === last
-    found = isRight ? nodeHash(sibling, found) : nodeHash(found, sibling)
-    while (isRight && node % 2 === 0 && node !== 0) [node, last] = [node / 2, Math.floor(last / 2)]
+    if (node % 2 === 1 || node === last) {
+      found = nodeHash(sibling, found)
+      while (node % 2 === 0 && node !== 0) [node, last] = [node / 2, Math.floor(last / 2)]
+    } else found = nodeHash(found, sibling)
     ;[node, last] = [Math.floor(node / 2), Math.floor(last / 2)]
   }
   return last === 0 && found.equals(root)
@@ -135,7 +135,7 @@ function canonical(value) {
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest()
 const nodeHash = (left, right) => sha256(Buffer.concat([Buffer.of(1), left, right]))
-const digestOf = (value) => `sha256:${sha256(canonical(value)).toString('hex')}`
+const fits = (value, digest) => value === undefined || digest === `sha256:${sha256(canonical(value)).toString('hex')}`
 async function main([file, key]) {
   if (!file || !key) return [2, 'usage: node verifier.js EXPORT.ndjson PUBLIC_KEY.pem']
   const lines = createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })
