@@ -112,6 +112,7 @@ export const auditRoutes: readonly Route[] = [
     action: 'audit.export',
     summary: 'Export the log, or the events that fit the filters; ndjson carries proofs for `certlocker audit verify`',
     contentType: 'application/x-ndjson',
+    otherContents: [{ type: exportTypes.csv, example: 'seq,id,at,type,…\r\n' }],
     query: queryShape<Selection & { readonly agent?: string; readonly format: ExportFormat }>({
       type: 'object',
       additionalProperties: false,

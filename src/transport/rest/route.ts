@@ -43,6 +43,8 @@ export interface RouteFacts {
   readonly summary: string
   readonly status: 200 | 201
   readonly contentType: ContentType
+  /** What else a `Download` may be, as the query asks, each with an example. */
+  readonly otherContents: readonly { readonly type: ContentType; readonly example: string }[]
   /** An admin gets through although the policy is away or says otherwise: to look and to stop, never to change. */
   readonly breakGlass: boolean
   readonly query: ObjectSchema
@@ -59,6 +61,7 @@ export interface RouteDefinition<Q, B, S>
   extends Pick<RouteFacts, 'id' | 'method' | 'path' | 'action' | 'summary' | 'response'> {
   readonly status?: 201
   readonly contentType?: RouteFacts['contentType']
+  readonly otherContents?: RouteFacts['otherContents']
   /** Reading is always a way out for the owners; of the others, those that say so. */
   readonly breakGlass?: true
   readonly query?: Shape<Q>
@@ -131,6 +134,7 @@ export function defineRoute<Q extends Members = NoMembers, B extends Members = N
     response,
     status: definition.status ?? 200,
     contentType: definition.contentType ?? 'application/json',
+    otherContents: definition.otherContents ?? [],
     breakGlass,
     query: query.schema,
     body: definition.body?.schema,
