@@ -10,7 +10,7 @@ export interface Api {
   /** @throws CliError: 3 when the gateway refuses who asks or what is asked, 1 for every other failure */
   call(method: string, path: string, options?: { readonly query?: Query; readonly body?: Json }): Promise<Json>
   /** The bytes of an answer that is no JSON document. */
-  stream(path: string): Promise<ReadableStream<Uint8Array>>
+  stream(path: string, query?: Query): Promise<ReadableStream<Uint8Array>>
 }
 
 const ANSWER_MS_MAX = 120_000
@@ -50,8 +50,8 @@ export function restApi({ url, apiKey }: CliEnvironment): Api {
         throw new CliError(exitCodes.failed, `${url} does not answer as CertLocker does: check CERTLOCKER_URL`)
       return answer
     },
-    async stream(path) {
-      const { body } = await send('GET', path)
+    async stream(path, query = {}) {
+      const { body } = await send('GET', path, { query })
       if (body === null) throw new CliError(exitCodes.failed, `GET ${path} answered without a body`)
       return body
     },

@@ -27,11 +27,19 @@ export function registerAuditCommands(program: Command, io: CliIo): void {
   for (const filter of filters) tail.option(`--${filter} <value>`, `as the REST filter \`${filter}\``)
   tail.action((flags: Json) => printTail(restApi(io.environment), flags, io))
 
-  audit
+  const exported = audit
     .command('export')
-    .description('Export the whole log with its proofs (ndjson)')
+    .description('Export the log with its proofs, or with filters a part of it with a proof for each event')
     .option('-o, --output <file>', 'file to write; standard output when absent')
-    .action(({ output }: { readonly output?: string }) => exportTo(restApi(io.environment), output, io))
+    .addOption(
+      new Option('--format <format>', 'ndjson can be verified; csv and ocsf are for other tools')
+        .choices(['ndjson', 'csv', 'ocsf'])
+        .default('ndjson'),
+    )
+  for (const filter of filters) exported.option(`--${filter} <value>`, `as the REST filter \`${filter}\``)
+  exported.action(({ output, ...flags }: Json) =>
+    exportTo(restApi(io.environment), queryOf(['format', ...filters], flags), output, io),
+  )
 
   audit
     .command('verify')
@@ -81,9 +89,9 @@ async function eventsOf(api: Api, query: Query): Promise<readonly Json[]> {
   return Array.isArray(items) ? items.filter(isObject) : []
 }
 
-async function exportTo(api: Api, output: string | undefined, { stdout }: CliIo): Promise<void> {
-  const bytes = Readable.fromWeb((await api.stream('/audit/export')) as Parameters<typeof Readable.fromWeb>[0])
-  if (output === undefined) return pipeline(bytes, stdout, { end: false })
+async function exportTo(api: Api, query: Query, output: unknown, { stdout }: CliIo): Promise<void> {
+  const bytes = Readable.fromWeb((await api.stream('/audit/export', query)) as Parameters<typeof Readable.fromWeb>[0])
+  if (typeof output !== 'string') return pipeline(bytes, stdout, { end: false })
   try {
     await pipeline(bytes, createWriteStream(output, { mode: 0o600 }))
   } catch (error) {

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
 import { settingsEnvironment } from '../config/cli-environment.ts'
+import { registerAccessCommand } from './access-command.ts'
 import { registerAuditCommands } from './audit-commands.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import { registerConfigCommands } from './config-commands.ts'
@@ -70,6 +71,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
       await connect({ environment: io.environment, tokenFile, note, interrupted: io.interrupted })
     })
   registerNounCommands(program, io)
+  registerAccessCommand(program, io)
   registerAuditCommands(program, io)
   registerConfigCommands(program, io)
   program

@@ -45,7 +45,9 @@ async function answerTo(api: Api, noun: Noun, verb: Verb, { id, flags, io }: Giv
   const isJson = flags['json'] === true
   if (verb.filters !== undefined) {
     const answer = await listAll(api, path, queryOf(verb.filters, flags), Number(flags['limit']))
-    return isJson ? json(answer) : listText(verb.columns ?? noun.columns, answer)
+    if (isJson) return json(answer)
+    const items = verb.row === undefined ? answer.items : answer.items.map(verb.row)
+    return listText(verb.columns ?? noun.columns, { ...answer, items })
   }
   const body = verb.body === undefined ? {} : { body: await bodyFrom(flags, verb.body, io, verb.flags) }
   const answer = await api.call(verb.method, path, verb.method === 'POST' ? { body: {}, ...body } : body)
@@ -59,7 +61,7 @@ interface Listed extends Json {
 }
 
 /** Pages until there are so many items, or no more. */
-async function listAll(api: Api, path: string, query: Query, limit: number): Promise<Listed> {
+export async function listAll(api: Api, path: string, query: Query, limit: number): Promise<Listed> {
   const items: Json[] = []
   let nextCursor: unknown = null
   do {
@@ -73,16 +75,16 @@ async function listAll(api: Api, path: string, query: Query, limit: number): Pro
   return { items, nextCursor }
 }
 
-function listText(columns: readonly string[], { items, nextCursor }: Listed): string {
+export function listText(columns: readonly string[], { items, nextCursor }: Listed): string {
   if (items.length === 0) return 'none\n'
   return `${table(columns, items)}${nextCursor === null ? '' : `… there are more: --limit ${items.length * 2}\n`}`
 }
 
-function parseLimit(text: string): number {
+export function parseLimit(text: string): number {
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It is a whole number from 1.')
 }
 
-function json(answer: Json): string {
+export function json(answer: Json): string {
   return `${JSON.stringify(answer, null, 2)}\n`
 }

@@ -12,6 +12,7 @@ import {
 } from '../domain/secrets/secret.schema.ts'
 import { createTokenSchema } from '../domain/tokens/token.schema.ts'
 import type { BodySchema, FlagNames } from './body-options.ts'
+import { accessColumns, accessRow, changeRow, exposureRow } from './auditor-rows.ts'
 import { printCreatedApiKey, printCreatedToken, printValue } from './once-shown.ts'
 import type { Json } from './api.ts'
 
@@ -29,6 +30,8 @@ export interface Verb {
   readonly filters?: readonly string[]
   /** Columns of a list; the noun's own when absent. */
   readonly columns?: readonly string[]
+  /** What a list shows people of an item; the item itself when absent. */
+  readonly row?: (item: Json) => Json
   /** Shows an answer that needs more than its members. */
   readonly print?: (answer: Json) => string
 }
@@ -130,11 +133,30 @@ export const nouns: readonly Noun[] = [
       },
       {
         name: 'history',
-        about: 'How its registration changed',
+        about: 'How it and its tokens changed',
         method: 'GET',
         path: '/agents/:id/history',
         filters: [],
-        columns: eventColumns,
+        columns: ['seq', 'at', 'type', 'actor', 'resource', 'details'],
+        row: changeRow,
+      },
+      {
+        name: 'access',
+        about: 'Everything it could do now, and why',
+        method: 'GET',
+        path: '/agents/:id/access',
+        filters: [],
+        columns: accessColumns,
+        row: accessRow,
+      },
+      {
+        name: 'exposure',
+        about: 'The secret versions it has read: what to rotate',
+        method: 'GET',
+        path: '/agents/:id/exposure',
+        filters: [],
+        columns: ['secret', 'version', 'state', 'reads', 'lastReadAt', 'groups', 'environment'],
+        row: exposureRow,
       },
     ],
   },

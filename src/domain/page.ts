@@ -52,9 +52,13 @@ export async function paginate<T extends Ordered>(
   const last = items.at(-1)
   return ok({
     items,
-    nextCursor:
-      rows.length > page.limit && last !== undefined ? encodeCursor([last.createdAt.toISOString(), last.id]) : null,
+    nextCursor: rows.length > page.limit && last !== undefined ? cursorAfter(last) : null,
   })
+}
+
+/** The cursor with which a list that `paginate` made goes on after an item. */
+export function cursorAfter({ createdAt, id }: Ordered): string {
+  return encodeCursor([createdAt.toISOString(), id])
 }
 
 /** Which part of a list in the order of names is wanted. */

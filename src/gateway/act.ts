@@ -15,13 +15,16 @@ import type { OperatorCaller } from './caller.ts'
 import { enforceable } from './obligations/enforceable.ts'
 import type { Operation, Refusal } from './operation.ts'
 
-export interface ActDeps {
-  readonly policy: PolicyEngine
-  readonly auditLog: AuditLog
+export interface OperatorQuestionDeps {
   readonly clock: Clock
   readonly timeZone: string
   /** Every group's name, for callers that have every group. */
   readonly groupNames: () => Promise<readonly string[]>
+}
+
+export interface ActDeps extends OperatorQuestionDeps {
+  readonly policy: PolicyEngine
+  readonly auditLog: AuditLog
 }
 
 export type Act = <T>(caller: OperatorCaller, operation: Operation<T>) => Promise<Result<T, Refusal>>
@@ -43,10 +46,12 @@ export function createAct(deps: ActDeps): Act {
   }
 }
 
-async function operatorQuestion(
-  deps: ActDeps,
+/** Puts a person's or a pipeline's operation to the policy, as `agentQuestion` does a call. */
+export async function operatorQuestion(
+  deps: OperatorQuestionDeps,
   caller: OperatorCaller,
   operation: Pick<Operation<unknown>, 'action' | 'resource' | 'arguments'>,
+  mode: PolicyInput['mode'] = 'enforce',
 ): Promise<PolicyInput> {
   const { action, resource } = operation
   return buildInput({
@@ -69,6 +74,7 @@ async function operatorQuestion(
     client: { ip: caller.request.clientIp },
     ...(resource === undefined ? {} : { resource }),
     arguments: operation.arguments,
+    mode,
   })
 }
 

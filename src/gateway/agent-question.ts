@@ -26,12 +26,14 @@ export interface AskedCall {
   readonly history: History
   /** Of the idempotency key that came with the call; null when none counts. */
   readonly keyDigest: string | null
+  /** `enforce` unless it is said otherwise. */
+  readonly mode?: PolicyInput['mode']
 }
 
 /** Puts an agent's call to the policy: every fact that the gateway itself established, nothing the agent claims. */
 export function agentQuestion(
   { clock, timeZone, hmacKey }: Omit<QuestionDeps, 'history'>,
-  { caller, tool, resource, history, keyDigest, ...call }: AskedCall,
+  { caller, tool, resource, history, keyDigest, mode = 'enforce', ...call }: AskedCall,
 ): PolicyInput {
   const { token, agent, ownerDisabled, effectiveScopes, effectiveGroups } = caller.standing
   const nowMs = clock.now()
@@ -86,5 +88,6 @@ export function agentQuestion(
     client: { ip: caller.request.clientIp, ...caller.client },
     ...(described === undefined ? {} : { resource: described }),
     arguments: masked,
+    mode,
   })
 }

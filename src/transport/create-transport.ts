@@ -8,6 +8,7 @@ import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import type { VerifyLauncher } from '../domain/sessions/launcher.ts'
 import type { Stores } from '../domain/stores.ts'
 import type { InTransaction } from '../domain/work.ts'
+import { createSimulation } from '../gateway/access/simulation.ts'
 import { createAct } from '../gateway/act.ts'
 import { AuthFailures } from '../gateway/auth-failures.ts'
 import type { CallMeter } from '../gateway/call-meter.ts'
@@ -52,17 +53,37 @@ export function createTransport(core: Core): HttpServer {
   const { config, policy, auditLog, authority, log, stores } = core
   const { timeZone } = config.policy
   const groupNames = authority.cache<readonly string[]>()
-  const act = createAct({
+  const operators = {
     policy,
-    auditLog,
     clock: authority,
     timeZone,
     groupNames: () => groupNames.get('', () => stores.groups.names()),
-  })
+  }
+  const act = createAct({ ...operators, auditLog })
   let listeningAt = ''
   const publicUrl = (): string => config.http.publicUrl ?? listeningAt
   const authFailures = new AuthFailures({ auditLog, clock: authority })
-  const rest = createRest({ ...core, authFailures, act, clock: authority, mcpUrl: () => `${publicUrl()}/rest/mcp` })
+  const mcp = createMcp({
+    ...core,
+    authFailures,
+    timeZone,
+    publicUrl,
+    meter: core.metrics.calls,
+    settings: {
+      denials: config.denials,
+      callsPerMinute: config.limits.callsPerMinute,
+      approvalDecideSeconds: config.approvals.decideSeconds,
+    },
+  })
+  const rest = createRest({
+    ...core,
+    authFailures,
+    act,
+    clock: authority,
+    mcpUrl: () => `${publicUrl()}/rest/mcp`,
+    catalog: mcp.catalog,
+    simulation: createSimulation({ ...core, ...operators }),
+  })
   const server = createHttpServer({
     settings: config.http,
     log,
@@ -72,18 +93,7 @@ export function createTransport(core: Core): HttpServer {
     authenticate: rest.authenticate,
     readiness: createReadiness(readinessChecks(core), log),
     rest: rest.middleware,
-    mcp: createMcp({
-      ...core,
-      authFailures,
-      timeZone,
-      publicUrl,
-      meter: core.metrics.calls,
-      settings: {
-        denials: config.denials,
-        callsPerMinute: config.limits.callsPerMinute,
-        approvalDecideSeconds: config.approvals.decideSeconds,
-      },
-    }),
+    mcp: mcp.endpoint,
   })
   return {
     ...server,

@@ -106,4 +106,18 @@ describe('audit export', () => {
       stderr: expect.stringContaining('was not written'),
     })
   })
+
+  test('of a part verifies offline, with the number of events; csv and ocsf are for other tools', async () => {
+    const [file, key] = [join(folder, 'part.ndjson'), join(folder, 'key3.pem')]
+    await writeFile(key, String((await gateway.api.get('/audit/key')).body['text']))
+    expect(await cli(['audit', 'export', '--type', 'GROUP_CREATED', '--resource', 'edge', '-o', file])).toMatchObject({
+      exitCode: 0,
+    })
+    expect((await cli(['audit', 'verify', file, '--key', key])).stdout).toMatch(/^PASS\n.*^events +1$/msu)
+    expect((await cli(['audit', 'export', '--format', 'csv'])).stdout).toMatch(/^seq,id,at,type,.*\r\n1,/u)
+    expect((await cli(['audit', 'export', '--format', 'ocsf', '--resource', 'edge'])).stdout).toContain(
+      '"class_uid":6003',
+    )
+    expect(await cli(['audit', 'export', '--format', 'pdf'])).toMatchObject({ exitCode: 2 })
+  })
 })

@@ -3,6 +3,10 @@ import { transaction } from '../../src/adapters/postgres/transaction.ts'
 import { createAgent } from '../../src/domain/agents/create-agent.ts'
 import { AuditProofs } from '../../src/domain/audit/audit-proofs.ts'
 import { AuditStore } from '../../src/domain/audit/audit-store.ts'
+import { ExposureStore } from '../../src/domain/audit/exposure-store.ts'
+import { CallHistory } from '../../src/domain/history/call-history.ts'
+import { HistoryStore } from '../../src/domain/history/history-store.ts'
+import { createSimulation } from '../../src/gateway/access/simulation.ts'
 import { systemAuthor } from '../../src/domain/audit/author.ts'
 import { createPerson } from '../../src/domain/people/create-person.ts'
 import { bindStores } from '../../src/domain/stores.ts'
@@ -33,9 +37,13 @@ beforeAll(async () => {
     now: () => new Date(),
   })
   const policy = createPolicyEngine()
+  const operators = { policy, clock, timeZone: 'UTC', groupNames: async () => [] }
+  const history = new CallHistory(new HistoryStore(knex))
   const unavailable = async () => err(fault('SECRET_STORE_UNAVAILABLE'))
   deps = {
-    act: createAct({ policy, auditLog: log.log, clock, timeZone: 'UTC', groupNames: async () => [] }),
+    act: createAct({ ...operators, auditLog: log.log }),
+    simulation: createSimulation({ ...operators, history, hmacKey: Buffer.alloc(32) }),
+    catalog: { tools: [], toolsOn: { host: [], secret: [] } },
     stores,
     inTransaction,
     clock,
@@ -49,6 +57,7 @@ beforeAll(async () => {
     },
     audit: {
       store: new AuditStore(knex),
+      exposures: new ExposureStore(knex),
       proofs: new AuditProofs(knex, log.checkpointer),
       verify: () => log.verify(),
       export: unavailable,

@@ -30,6 +30,9 @@ beforeAll(async () => {
   const agent = await connect(gateway.url, tokens['deployer'] ?? '')
   await agent.calls('certlocker_get_secret', { name: 'prod-key' })
   await agent.close()
+  const reader = await connect(gateway.url, tokens['bot'] ?? '')
+  await reader.calls('certlocker_get_secret', { name: 'edge-key' })
+  await reader.close()
   const first = async (path: string) => String(itemsOf((await gateway.api.get(path)).body)[0]?.['id'])
   ids = {
     approval: await first('/approvals'),
@@ -72,6 +75,9 @@ const steps = (): readonly Step[] => [
   { id: 'listAgentSessions', of: 'deployer' },
   { id: 'listAgentAudit', of: 'deployer' },
   { id: 'listAgentHistory', of: 'fresh' },
+  { id: 'listAgentAccess', of: 'bot' },
+  { id: 'listAgentExposure', of: 'bot' },
+  { id: 'listAccess', query: '?environment=staging' },
   { id: 'revokeAgent', of: 'fresh', body: why },
   { id: 'createToken', body: { agentId: 'bot', name: 't', groups: ['edge'], ttlSeconds: 60 } },
   { id: 'listTokens' },

@@ -13,6 +13,8 @@ export interface EventFilters {
   readonly resource?: string
   readonly environment?: string
   readonly type?: string
+  /** Any of them. */
+  readonly types?: readonly string[]
   readonly outcome?: string
   /** Inclusive. */
   readonly from?: Date
@@ -67,11 +69,12 @@ export class AuditStore {
 /** What an id looks like; a name may look so too. Only names have an index. */
 const RESOURCE_ID = /^[a-z]{3}_[0-9a-z]{25}$/u
 
-type Condition = readonly [sql: string, value: string | number | Date]
+/** What an event has to fulfil, each with the one value that its SQL takes. */
+export type Condition = readonly [sql: string, value: string | number | Date | string[]]
 
-function conditionsOf(filters: EventFilters): Condition[] {
-  const { q } = filters
-  const all: readonly (readonly [sql: string, value: string | number | Date | undefined])[] = [
+export function conditionsOf(filters: EventFilters): Condition[] {
+  const { q, types } = filters
+  const all: readonly (readonly [sql: string, value: Condition[1] | undefined])[] = [
     ['agent_id = ?', filters.agentId],
     ['session_id = ?', filters.sessionId],
     [
@@ -82,6 +85,7 @@ function conditionsOf(filters: EventFilters): Condition[] {
     ],
     ['environment = ?', filters.environment],
     ['type = ?', filters.type],
+    ['type = ANY(?::text[])', types && [...types]],
     ['outcome = ?', filters.outcome],
     ['at >= ?', filters.from],
     ['at < ?', filters.to],
@@ -91,7 +95,7 @@ function conditionsOf(filters: EventFilters): Condition[] {
   return all.flatMap(([sql, value]) => (value === undefined ? [] : [[sql, value] as const]))
 }
 
-function pageOf<T>(found: readonly T[], limit: number, keyOf: (item: T) => number): Paged<T> {
+export function pageOf<T>(found: readonly T[], limit: number, keyOf: (item: T) => number): Paged<T> {
   const items = found.slice(0, limit)
   const last = items.at(-1)
   return {
@@ -101,7 +105,7 @@ function pageOf<T>(found: readonly T[], limit: number, keyOf: (item: T) => numbe
   }
 }
 
-function parseCursor(cursor: string | undefined): Result<number | undefined, Fault> {
+export function parseCursor(cursor: string | undefined): Result<number | undefined, Fault> {
   if (cursor === undefined) return ok(undefined)
   const text = Buffer.from(cursor, 'base64url').toString()
   if (/^[1-9]\d{0,14}$/.test(text)) return ok(Number(text))

@@ -1,13 +1,14 @@
 import type { Knex } from 'knex'
 import { type Frontier, hashBytes, leafHash, pushLeaves } from './merkle.ts'
 
-const LEAVES_PER_PAGE = 4_096
+/** A power of two: a page that begins at a multiple of it is a complete subtree, but for the last one. */
+export const leavesPerPage = 4_096
 const EVENTS_PER_PAGE = 500
 
 /** Leaf hashes of the events after `from` up to `to`, in pages. Where events are missing, there are fewer. */
 export async function* leafPages(db: Knex, from: number, to: number): AsyncGenerator<Buffer[]> {
-  for (let start = from; start < to; start += LEAVES_PER_PAGE) {
-    const end = Math.min(to, start + LEAVES_PER_PAGE)
+  for (let start = from; start < to; start += leavesPerPage) {
+    const end = Math.min(to, start + leavesPerPage)
     const { rows } = await db.raw<{ rows: { leaves: Buffer | null }[] }>(
       "SELECT string_agg(leaf, ''::bytea ORDER BY seq) AS leaves FROM audit_events WHERE seq > ? AND seq <= ?",
       [start, end],

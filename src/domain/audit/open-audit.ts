@@ -8,7 +8,8 @@ import { AuditProofs } from './audit-proofs.ts'
 import { AuditStore } from './audit-store.ts'
 import { CheckpointHistory } from './checkpoint-history.ts'
 import type { Checkpointer } from './checkpointer.ts'
-import { exportLog } from './export.ts'
+import { ExposureStore } from './exposure-store.ts'
+import { type ExportRequest, exportLog } from './export.ts'
 import type { PostgresAuditLog } from './postgres-audit-log.ts'
 import { startAuditLog } from './start-audit-log.ts'
 import { type Verification, verifyLog } from './verify-log.ts'
@@ -27,11 +28,12 @@ export interface OpenAuditDeps {
 export interface Audit {
   readonly checkpointer: Checkpointer
   readonly store: AuditStore
+  readonly exposures: ExposureStore
   readonly proofs: AuditProofs
   /** The public key (SPKI, PEM). */
   readonly publicPem: string
   verify(): Promise<Verification>
-  export(): Promise<Result<AsyncIterable<string>, Fault>>
+  export(request: ExportRequest): Promise<Result<AsyncIterable<string>, Fault>>
 }
 
 /** Loads the key and checks the log from its last checkpoint on. @returns a fault to stop with when either does not fit */
@@ -60,9 +62,10 @@ export async function openAudit({
   return ok({
     checkpointer,
     store: new AuditStore(knex),
+    exposures: new ExposureStore(knex),
     proofs: new AuditProofs(knex, checkpointer),
     publicPem: key.value.publicPem,
     verify: () => verifyLog({ knex, key: key.value, history, committedSize: () => auditLog.committedSize }),
-    export: () => exportLog({ knex, key: key.value, checkpointer }),
+    export: (request) => exportLog({ knex, key: key.value, checkpointer }, request),
   })
 }

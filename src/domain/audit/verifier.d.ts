@@ -5,10 +5,13 @@ export interface ExportVerification {
   readonly root: string
   readonly firstBadSeq: number | null
   readonly problem: string | null
+  /** Of a part of the log: how many events are proven. `size` and `root` are those of the log that they lie in. */
+  readonly events?: number
 }
 
 /**
- * Verifies an export of the audit log without this software's other code.
+ * Verifies an export of the audit log, or of a part of it, without this software's other code. A part is shown to lie in
+ * the log; that it holds everything that was asked for cannot be shown.
  * @param source the export, as one text or as its lines
  * @param publicKeyPem the log's public key (SPKI, PEM)
  */

@@ -1,86 +1,100 @@
 #!/usr/bin/env node
 /*
- * Verifies an export of CertLocker's audit log with nothing but Node.js (20 or later):
- *
- *   node verifier.js EXPORT.ndjson PUBLIC_KEY.pem
- *
- * Prints PASS or FAIL with the size, the root, and the first bad sequence number; exits 0 or 1.
- * Take the public key from a source that you trust, not from the export.
- *
- * The export: a header line, one line {event, leaf, input?, decision?} per event, and lines {checkpoint} at the end.
- * Lines are canonical JSON (RFC 8785). A leaf is SHA-256(0x00 || canonical JSON of the event), an inner node
- * SHA-256(0x01 || left || right) (RFC 9162). Checkpoints are C2SP signed notes over size and root, signed with Ed25519.
- * An event changed together with its leaf is found by the next checkpoint: then the first sequence number not proven is named.
+ * Verifies an export of CertLocker's audit log with nothing but Node.js: node verifier.js EXPORT.ndjson PUBLIC_KEY.pem
+ * Prints PASS with size and root (exit 0) or FAIL with the first bad event (1). Take the key from a source you trust.
+ * The whole log: a header, one line {event, leaf, input?, decision?} per event, and lines {checkpoint} at the end.
+ * A part of it: a header with one checkpoint, lines with a `proof` each (RFC 9162), and {events}, how many there are.
+ * That shows each event to be in the log, not that no other would fit. Lines are canonical JSON (RFC 8785), leaves
+ * SHA-256(0x00 || event), nodes SHA-256(0x01 || left || right), checkpoints C2SP signed notes (Ed25519). An event that
+ * was changed together with its leaf is found by the next checkpoint: then the first one not proven is named.
  */
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { createReadStream, readFileSync, realpathSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/**
- * @param {string | Iterable<string> | AsyncIterable<string>} source the export, as one text or as its lines
- * @param {string} publicKeyPem the log's public key (SPKI, PEM)
- * @returns {Promise<{ok: boolean, size: number, root: string, firstBadSeq: number | null, problem: string | null}>}
- */
+/** @type {typeof import('./verifier.d.ts').verifyExport} */
 export async function verifyExport(source, publicKeyPem) {
-  const leaves = []
-  const notes = []
-  let header
-  let problem = null
-  const fail = (seq, text) => (problem ??= { seq, text })
+  const key = createPublicKey(publicKeyPem)
+  const [leaves, notes] = [[], []]
+  let [header, part, events, total, last, problem] = [null, null, 0, null, 0, null]
+  const fail = (seq, text) => (problem ??= { seq, text }) && null
   for await (const line of typeof source === 'string' ? source.split('\n') : source) {
     if (line === '' || problem) continue
-    const seq = leaves.length + 1
     const entry = parseCanonical(line)
-    if (!entry) fail(seq, 'a line is not canonical JSON')
-    else if (!header) header = entry.type === 'certlocker.audit-export/v1' ? entry : fail(seq, 'the header is missing')
-    else if (Object.keys(entry).join() === 'checkpoint') notes.push(String(entry.checkpoint))
-    else if (notes.length > 0) fail(seq, 'an event stands after the checkpoints')
+    const kind = Object.keys(entry ?? {}).join()
+    if (!entry) fail(last + 1, 'a line is not canonical JSON')
+    else if (!header) {
+      header = entry
+      if (!/^certlocker\.audit-(export|part)\/v1$/.test(header.type)) fail(1, 'the header is missing')
+      if (header.key !== key.export({ type: 'spki', format: 'pem' })) fail(1, 'the header names another key')
+      if (header.type === 'certlocker.audit-part/v1')
+        part = openNote(`${header.checkpoint}`, header.origin, key) ?? fail(1, 'its checkpoint has another signer')
+    } else if (kind === 'checkpoint' && !part) notes.push(String(entry.checkpoint))
+    else if (kind === 'events' && part && total === null) total = entry.events
+    else if (notes.length > 0 || total !== null) fail(last + 1, 'an event stands after the end')
     else {
-      const text = problemIn(entry, seq)
+      const seq = part && entry.event?.seq > last ? entry.event.seq : last + 1
+      const text = problemIn(entry, seq, part)
       if (text) fail(seq, text)
-      else leaves.push(Buffer.from(entry.leaf, 'hex'))
+      else if (part) [last, events] = [seq, events + 1]
+      else last = leaves.push(Buffer.from(entry.leaf, 'hex'))
     }
   }
-  const key = createPublicKey(publicKeyPem)
-  const tree = { size: 0, peaks: [] }
-  if (!problem && header?.key !== key.export({ type: 'spki', format: 'pem' })) fail(1, 'the header names another key')
-  if (!problem && header?.size !== leaves.length) fail(leaves.length + 1, `the header says ${header?.size} events`)
-  for (const note of problem ? [] : notes) {
-    const signed = openNote(note, header.origin, key)
-    if (!signed) fail(tree.size + 1, 'a checkpoint is not signed with this key')
-    else if (signed.size > leaves.length) fail(leaves.length + 1, `a checkpoint has ${signed.size} events`)
-    else if (signed.size <= tree.size) fail(tree.size + 1, 'the checkpoints are not in order')
-    else if (!rootAt(leaves, signed.size, { ...tree, peaks: [...tree.peaks] }).equals(signed.root)) {
-      fail(tree.size + 1, `the events from here to ${signed.size} do not lead to the signed root`)
-    } else rootAt(leaves, signed.size, tree)
-    if (problem) break
-  }
-  if (!problem && (tree.size === 0 || tree.size < leaves.length))
-    fail(tree.size + 1, 'no signed checkpoint covers this event')
-  const root = rootAt(leaves, leaves.length, { size: 0, peaks: [] }).toString('hex')
-  return { ok: !problem, size: leaves.length, root, firstBadSeq: problem?.seq ?? null, problem: problem?.text ?? null }
+  if (part && total !== events) fail(last + 1, `the end says ${total} events, ${events} are here`)
+  if (!part && header?.size !== leaves.length) fail(leaves.length + 1, `the header says ${header?.size} events`)
+  if (!part && !problem) verifyCheckpoints(leaves, notes, { origin: header.origin, key, fail })
+  const root = part?.root ?? rootAt(leaves, leaves.length, { size: 0, peaks: [] })
+  const found = { ok: !problem, size: part?.size ?? leaves.length, root: root.toString('hex') }
+  return { ...found, firstBadSeq: problem?.seq ?? null, problem: problem?.text ?? null, ...(part && { events }) }
 }
 
-function problemIn({ event, leaf, input, decision, ...rest }, seq) {
-  if (typeof event !== 'object' || event === null || event.seq !== seq)
-    return `event ${event?.seq} stands in place of ${seq}`
+function verifyCheckpoints(leaves, notes, { origin, key, fail }) {
+  const tree = { size: 0, peaks: [] }
+  for (const note of notes) {
+    const from = tree.size + 1
+    const signed = openNote(note, origin, key)
+    if (!signed) return fail(from, 'a checkpoint is not signed with this key')
+    if (signed.size > leaves.length) return fail(leaves.length + 1, `a checkpoint has ${signed.size} events`)
+    if (signed.size < from) return fail(from, 'the checkpoints are not in order')
+    if (!rootAt(leaves, signed.size, tree).equals(signed.root))
+      return fail(from, `the events from here to ${signed.size} do not lead to the signed root`)
+  }
+  return (tree.size > 0 && tree.size === leaves.length) || fail(tree.size + 1, 'no signed checkpoint covers this event')
+}
+
+function problemIn({ event, leaf, input, decision, proof, ...rest }, seq, part) {
+  if (typeof event !== 'object' || event?.seq !== seq) return `event ${event?.seq} stands in place of ${seq}`
   if (sha256(Buffer.concat([Buffer.of(0), Buffer.from(canonical(event))])).toString('hex') !== leaf)
     return 'the event was changed'
-  if (Object.keys(rest).length > 0 || (input === undefined) !== (decision === undefined)) return 'the line is malformed'
-  if (input !== undefined && event.inputDigest !== digestOf(input)) return 'the input does not fit its digest'
-  if (decision !== undefined && event.details?.decisionDigest !== digestOf(decision))
-    return 'the decision does not fit its digest'
-  return null
+  const isWhole = (input === undefined) === (decision === undefined) && (proof === undefined) === !part
+  if (!isWhole || Object.keys(rest).length > 0) return 'the line is malformed'
+  if (!fits(input, event.inputDigest)) return 'the input does not fit its digest'
+  if (!fits(decision, event.details?.decisionDigest)) return 'the decision does not fit its digest'
+  const isProven = !part || isIncluded(Buffer.from(leaf, 'hex'), seq, proof, part)
+  return isProven ? null : 'its proof does not lead to the signed root'
+}
+
+/** Whether a proof leads from a leaf to a root (RFC 9162, section 2.1.3.2). */
+function isIncluded(leaf, seq, proof, { size, root }) {
+  let [node, last, found] = [seq - 1, size - 1, leaf]
+  if (!Number.isSafeInteger(seq) || node > last || !Array.isArray(proof)) return false
+  for (const sibling of proof.map((hash) => Buffer.from(String(hash), 'base64'))) {
+    if (node % 2 === 1 || node === last) {
+      found = nodeHash(sibling, found)
+      while (node % 2 === 0 && node !== 0) [node, last] = [node / 2, Math.floor(last / 2)]
+    } else found = nodeHash(found, sibling)
+    ;[node, last] = [Math.floor(node / 2), Math.floor(last / 2)]
+  }
+  return last === 0 && found.equals(root)
 }
 
 /** Pushes leaves up to `size` on the tree and returns its root. */
 function rootAt(leaves, size, tree) {
-  while (tree.size < size) {
+  for (; tree.size < size; tree.size += 1) {
     let node = leaves[tree.size]
     for (let rest = tree.size; rest % 2 === 1; rest = (rest - 1) / 2) node = nodeHash(tree.peaks.pop(), node)
     tree.peaks.push(node)
-    tree.size += 1
   }
   return tree.peaks.length === 0 ? sha256('') : tree.peaks.reduceRight((right, left) => nodeHash(left, right))
 }
@@ -91,15 +105,13 @@ function openNote(note, origin, key) {
   const text = note.slice(0, end)
   const raw = Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url')
   const keyHash = sha256(Buffer.concat([Buffer.from(`${origin}\n`), Buffer.of(1), raw])).subarray(0, 4)
-  const isSigned = note
-    .slice(end + 1)
-    .split('\n')
-    .some((line) => {
-      const [dash, name, encoded = ''] = line.split(' ')
-      const signature = Buffer.from(encoded, 'base64')
-      if (dash !== '—' || name !== origin || !signature.subarray(0, 4).equals(keyHash)) return false
-      return verify(null, Buffer.from(text), key, signature.subarray(4))
-    })
+  const lines = note.slice(end + 1).split('\n')
+  const isSigned = lines.some((line) => {
+    const [dash, name, encoded = ''] = line.split(' ')
+    const signature = Buffer.from(encoded, 'base64')
+    if (dash !== '—' || name !== origin || !signature.subarray(0, 4).equals(keyHash)) return false
+    return verify(null, Buffer.from(text), key, signature.subarray(4))
+  })
   const [name, size, root, ...rest] = text.split('\n')
   if (!isSigned || name !== origin || !/^[1-9]\d{0,15}$/.test(size) || rest.join() !== '') return null
   return { size: Number(size), root: Buffer.from(root, 'base64') }
@@ -117,34 +129,22 @@ function parseCanonical(line) {
 function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  return `{${Object.keys(value)
-    .sort()
-    .map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`)
-    .join(',')}}`
+  const names = Object.keys(value).sort()
+  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(',')}}`
 }
 
-function digestOf(value) {
-  return `sha256:${sha256(canonical(value)).toString('hex')}`
-}
-
-function nodeHash(left, right) {
-  return sha256(Buffer.concat([Buffer.of(1), left, right]))
-}
-
-function sha256(bytes) {
-  return createHash('sha256').update(bytes).digest()
-}
-
-async function main([exportFile, keyFile]) {
-  if (!exportFile || !keyFile) return { code: 2, text: 'usage: node verifier.js EXPORT.ndjson PUBLIC_KEY.pem' }
-  const lines = createInterface({ input: createReadStream(exportFile), crlfDelay: Number.POSITIVE_INFINITY })
-  const { ok, size, root, firstBadSeq, problem } = await verifyExport(lines, readFileSync(keyFile, 'utf8'))
-  const place = ok ? '' : ` firstBadSeq=${firstBadSeq} ${problem}`
-  return { code: ok ? 0 : 1, text: `${ok ? 'PASS' : 'FAIL'} size=${size} root=${root}${place}` }
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest()
+const nodeHash = (left, right) => sha256(Buffer.concat([Buffer.of(1), left, right]))
+const fits = (value, digest) => value === undefined || digest === `sha256:${sha256(canonical(value)).toString('hex')}`
+async function main([file, key]) {
+  if (!file || !key) return [2, 'usage: node verifier.js EXPORT.ndjson PUBLIC_KEY.pem']
+  const lines = createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })
+  const { ok, size, root, firstBadSeq, problem } = await verifyExport(lines, readFileSync(key, 'utf8'))
+  return ok ? [0, `PASS size=${size} root=${root}`] : [1, `FAIL size=${size} firstBadSeq=${firstBadSeq} ${problem}`]
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const { code, text } = await main(process.argv.slice(2))
+  const [code, text] = await main(process.argv.slice(2))
   process.stdout.write(`${text}\n`)
   process.exitCode = code
 }

@@ -2,7 +2,7 @@ import type { Scope } from '../../kernel/vocabulary.ts'
 import type { Tool } from '../tool.ts'
 import { getSecret } from './get-secret.ts'
 import { listAllowedHosts } from './list-allowed-hosts.ts'
-import { listAllowedResources } from './list-allowed-resources.ts'
+import { listAllowedResources, type ToolsOn } from './list-allowed-resources.ts'
 import { writeAuditEvent } from './write-audit-event.ts'
 
 type Deps = Parameters<typeof getSecret>[0] &
@@ -10,16 +10,17 @@ type Deps = Parameters<typeof getSecret>[0] &
   Omit<Parameters<typeof listAllowedResources>[0], 'toolsOn'> &
   Parameters<typeof writeAuditEvent>[0]
 
-/** Every tool, in the order in which agents see them. */
-export function createCatalog(deps: Deps): readonly Tool[] {
+export interface Catalog {
+  /** Every tool, in the order in which agents see them. */
+  readonly tools: readonly Tool[]
+  readonly toolsOn: ToolsOn
+}
+
+export function createCatalog(deps: Deps): Catalog {
   const secret = getSecret(deps)
   const hosts = listAllowedHosts(deps)
-  return [
-    listAllowedResources({ ...deps, toolsOn: { secret: [secret], host: [hosts] } }),
-    secret,
-    hosts,
-    writeAuditEvent(deps),
-  ]
+  const toolsOn = { secret: [secret], host: [hosts] }
+  return { tools: [listAllowedResources({ ...deps, toolsOn }), secret, hosts, writeAuditEvent(deps)], toolsOn }
 }
 
 /** The tools an agent sees: those for which it effectively holds a scope. Calling another one is a denial, not an error. */

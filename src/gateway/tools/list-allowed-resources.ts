@@ -63,8 +63,13 @@ interface ListDeps {
   readonly secrets: Pick<SecretStore, 'listReachable'>
   readonly hosts: Pick<HostStore, 'listReachable'>
   readonly actionsOn: ActionsOn
-  /** The tools that act on one named resource, by the type of resource; the hosts' own list stands in for them. */
-  readonly toolsOn: { readonly secret: readonly Tool[]; readonly host: readonly Tool[] }
+  readonly toolsOn: ToolsOn
+}
+
+/** The tools that act on one named resource, by the type of resource; the hosts' own list stands in for them. */
+export interface ToolsOn {
+  readonly secret: readonly Tool[]
+  readonly host: readonly Tool[]
 }
 
 /** Lists what the agent could ask for and with which effect. Never a value. Any scope; types its scopes act on. */

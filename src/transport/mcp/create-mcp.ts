@@ -18,7 +18,7 @@ import { createGuard } from '../../gateway/guard.ts'
 import { createActionsOn } from '../../gateway/listing.ts'
 import { createSuspendByPolicy } from '../../gateway/obligations/suspend-agent.ts'
 import { ReleasedValues } from '../../gateway/released-values.ts'
-import { createCatalog } from '../../gateway/tools/catalog.ts'
+import { type Catalog, createCatalog } from '../../gateway/tools/catalog.ts'
 import { type Fault, FaultError } from '../../kernel/fault.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Result } from '../../kernel/result.ts'
@@ -53,8 +53,13 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   }
 }
 
+export interface Mcp {
+  readonly endpoint: McpEndpoint
+  readonly catalog: Catalog
+}
+
 /** Puts the agents' side together: guard, tools and endpoint. What is looked up often is remembered while no right changes. */
-export function createMcp(deps: McpDeps): McpEndpoint {
+export function createMcp(deps: McpDeps): Mcp {
   const { authority, auditLog, stores, inTransaction, policy, settings } = deps
   const versions = authority.cache<SecretVersion | undefined>()
   const released = new ReleasedValues()
@@ -106,12 +111,15 @@ export function createMcp(deps: McpDeps): McpEndpoint {
     meter: deps.meter,
     handle: createHandler({
       guard,
-      catalog,
+      catalog: catalog.tools,
       serverInfo: { name: 'certlocker', title: 'CertLocker MCP', version: deps.version },
       log: deps.log,
     }),
   })
-  return (ctx, request) => (ctx.path === rotationPath ? rotate(ctx, request) : endpoint(ctx, request))
+  return {
+    endpoint: (ctx, request) => (ctx.path === rotationPath ? rotate(ctx, request) : endpoint(ctx, request)),
+    catalog,
+  }
 }
 
 /** What turns a bearer into a caller, the same for every path that takes MCP tokens. */

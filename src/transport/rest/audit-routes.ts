@@ -1,7 +1,7 @@
-import { Readable } from 'node:stream'
 import { type Author, changeEntry } from '../../domain/audit/author.ts'
 import type { EventFilters } from '../../domain/audit/audit-store.ts'
 import { type EventType, eventTypes } from '../../domain/audit/event.ts'
+import { type ExportFormat, type ExportRequest, exportFormats, filtersView } from '../../domain/audit/export.ts'
 import type { Stores } from '../../domain/stores.ts'
 import { fault } from '../../kernel/fault.ts'
 import { err, ok } from '../../kernel/result.ts'
@@ -12,7 +12,7 @@ import { eventSchema, outcomes } from './event.schema.ts'
 import { agentFilter, listOf, listQuery, type PageQuery, pageOf, pageParameters, reference } from './list.ts'
 import { mapOk } from './map-ok.ts'
 import type { RestDeps } from './rest-deps.ts'
-import { defineRoute, type Route } from './route.ts'
+import { defineRoute, Download, type Route } from './route.ts'
 import { queryShape } from './validate.ts'
 
 const sessionFilter = {
@@ -47,7 +47,7 @@ const eventFilters = {
   },
 } as const
 
-interface EventQuery extends PageQuery {
+interface EventQuery {
   readonly session?: string
   readonly resource?: string
   readonly environment?: Environment
@@ -58,7 +58,14 @@ interface EventQuery extends PageQuery {
   readonly q?: string
   readonly afterSeq?: number
 }
-type AuditQuery = { readonly [Name in keyof EventQuery]: EventQuery[Name] }
+type Selection = { readonly [Name in keyof EventQuery]: EventQuery[Name] }
+type AuditQuery = Selection & PageQuery
+
+const exportTypes = {
+  ndjson: 'application/x-ndjson',
+  csv: 'text/csv; charset=utf-8',
+  ocsf: 'application/x-ndjson',
+} as const
 
 export const auditRoutes: readonly Route[] = [
   defineRoute({
@@ -91,30 +98,50 @@ export const auditRoutes: readonly Route[] = [
     method: 'GET',
     path: '/agents/:id/history',
     action: 'agent.read',
-    summary: 'Show how the registration of an agent changed, newest first',
+    summary: 'Show how an agent and its tokens changed, with before and after, newest first',
     query: queryShape<PageQuery>(listQuery()),
     response: listOf(eventSchema),
     find: (deps, { id }) => findAgent(deps, id),
     handle: ({ audit }, _by, { query }, agent) =>
-      audit.store.list({ filters: { resource: agent.id }, ...pageOf(query) }),
+      audit.store.list({ filters: { agentId: agent.id, types: changesOfAgent }, ...pageOf(query) }),
   }),
   defineRoute({
     id: 'exportAudit',
     method: 'GET',
     path: '/audit/export',
     action: 'audit.export',
-    summary: 'Export the whole log with its proofs; `certlocker audit verify FILE --key PEM` verifies it offline',
+    summary: 'Export the log, or the events that fit the filters; ndjson carries proofs for `certlocker audit verify`',
     contentType: 'application/x-ndjson',
+    otherContents: [{ type: exportTypes.csv, example: 'seq,id,at,type,…\r\n' }],
+    query: queryShape<Selection & { readonly agent?: string; readonly format: ExportFormat }>({
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        format: {
+          enum: exportFormats,
+          default: 'ndjson',
+          description:
+            '`csv` (RFC 4180) and `ocsf` (OCSF 1.9, one API Activity a line) are for other tools, without proofs',
+          examples: ['ndjson'],
+        },
+        agent: agentFilter,
+        ...eventFilters,
+      },
+    }),
     response: {
       type: 'string',
-      description: 'One JSON document per line: a header, events with inputs and decisions, signed checkpoints',
+      description:
+        'ndjson: a header, events with leaf hash, inputs and decisions, and signed checkpoints, or with filters a proof for each event',
       examples: ['{"type":"certlocker.audit-export/v1",…}\n'],
     },
-    handle: async (deps, by) => {
-      const recorded = await recordExport(deps, by)
-      return recorded.ok
-        ? mapOk(await deps.audit.export(), (lines) => Readable.from(terminated(lines), { objectMode: false }))
-        : recorded
+    handle: async (deps, by, { query: { format, agent, ...selection } }) => {
+      const filters = {
+        ...filtersOf(selection),
+        ...(agent === undefined ? {} : { agentId: await agentId(deps.stores, agent) }),
+      }
+      const recorded = await recordExport(deps, by, { format, filters })
+      if (!recorded.ok) return recorded
+      return mapOk(await deps.audit.export({ format, filters }), (texts) => new Download(texts, exportTypes[format]))
     },
   }),
   defineRoute({
@@ -175,6 +202,9 @@ export const auditRoutes: readonly Route[] = [
   }),
 ]
 
+/** Changes of an agent and of its tokens; each has `before` and `after` in its details. */
+const changesOfAgent = eventTypes.filter((type) => /^(?:AGENT|MCP_TOKEN)_/u.test(type))
+
 function filtersOf({
   session,
   from,
@@ -183,7 +213,7 @@ function filtersOf({
   order: _order,
   cursor: _cursor,
   ...same
-}: AuditQuery): EventFilters {
+}: Selection & Partial<PageQuery>): EventFilters {
   return {
     ...same,
     ...(session === undefined ? {} : { sessionId: session }),
@@ -197,20 +227,16 @@ async function agentId({ agents }: Stores, idOrName: string): Promise<string> {
   return (await agents.find(idOrName))?.id ?? idOrName
 }
 
-/** Before a line leaves, the log says to whom it goes; the export holds that event too. */
-async function recordExport({ inTransaction }: RestDeps, by: Author) {
+/** Before a line leaves, the log says to whom it goes and which events; a whole export holds that event too. */
+async function recordExport({ inTransaction }: RestDeps, by: Author, { format, filters }: ExportRequest) {
   return inTransaction(async (work) => {
     work.record(
       changeEntry(by, {
         type: 'AUDIT_EXPORTED',
         resource: { type: 'audit', id: null, name: 'audit', groups: [], environment: '', version: null },
-        details: {},
+        details: { format, filters: filtersView(filters) },
       }),
     )
     return ok(undefined)
   })
-}
-
-async function* terminated(lines: AsyncIterable<string>): AsyncGenerator<string> {
-  for await (const line of lines) yield `${line}\n`
 }

@@ -59,7 +59,8 @@ function refusalOf({ apiKey, person }: ApiKeyPrincipal, now: number): Refusal | 
   return person.disabledAt === null ? undefined : 'PERSON_DISABLED'
 }
 
-function bootstrapAdmin(request: RequestFacts): OperatorCaller {
+/** The holder of the bootstrap key. */
+export function bootstrapAdmin(request: RequestFacts): OperatorCaller {
   return { kind: 'service', id: 'svc_bootstrap', name: 'bootstrap-admin', role: 'admin', groups: 'every', request }
 }
 

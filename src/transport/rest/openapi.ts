@@ -101,7 +101,8 @@ export function openApiDocument(
 }
 
 function operation(route: Route): object {
-  const { id, summary, action, breakGlass, status, contentType, response, body } = route
+  const { id, summary, action, breakGlass, status, contentType, otherContents, response, body } = route
+  const schema = withReferences(response)
   return {
     operationId: id,
     summary,
@@ -121,7 +122,10 @@ function operation(route: Route): object {
     responses: {
       [status]: {
         description: status === 201 ? 'Created' : 'Done',
-        content: { [contentType]: { schema: withReferences(response), example: exampleOf(response) } },
+        content: {
+          [contentType]: { schema, example: exampleOf(response) },
+          ...Object.fromEntries(otherContents.map(({ type, example }) => [type, { schema, example }])),
+        },
       },
       ...refusals(route),
     },

@@ -1,10 +1,14 @@
 import type { AuditProofs } from '../../domain/audit/audit-proofs.ts'
 import type { AuditStore } from '../../domain/audit/audit-store.ts'
+import type { ExportRequest } from '../../domain/audit/export.ts'
+import type { ExposureStore } from '../../domain/audit/exposure-store.ts'
 import type { Verification } from '../../domain/audit/verify-log.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Stores } from '../../domain/stores.ts'
 import type { InTransaction } from '../../domain/work.ts'
+import type { Simulation } from '../../gateway/access/simulation.ts'
 import type { Act } from '../../gateway/act.ts'
+import type { Catalog } from '../../gateway/tools/catalog.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Fault } from '../../kernel/fault.ts'
 import type { Result } from '../../kernel/result.ts'
@@ -20,13 +24,17 @@ export interface RestDeps {
   readonly source: SecretSource
   readonly audit: {
     readonly store: AuditStore
+    readonly exposures: ExposureStore
     readonly proofs: AuditProofs
     verify(): Promise<Verification>
-    export(): Promise<Result<AsyncIterable<string>, Fault>>
+    export(request: ExportRequest): Promise<Result<AsyncIterable<string>, Fault>>
     /** The public key of the log (SPKI, PEM). */
     readonly publicPem: string
   }
   readonly policy: Pick<PolicyEngine, 'active'>
+  /** Asks the policy what would be, with no effect. */
+  readonly simulation: Simulation
+  readonly catalog: Catalog
   /** The gateway's public MCP endpoint; asked for only once the server listens. */
   readonly mcpUrl: () => string
   /** Under which `x-sensitive` members enter the policy input and the log. */

@@ -11,7 +11,7 @@ import { type Authenticate, createAuthenticate } from './authenticate.ts'
 import { answerOnce } from './numbered-request.ts'
 import { openApiDocument } from './openapi.ts'
 import type { RestDeps } from './rest-deps.ts'
-import type { Route, RouteRefusal } from './route.ts'
+import { Download, type Route, type RouteRefusal } from './route.ts'
 import { apiPrefix, routes } from './routes.ts'
 
 const openApiPath = '/api/openapi.json'
@@ -87,8 +87,9 @@ async function answer(
   if (!result.ok) return refuse(ctx, result.error)
   if (result.value.isReplayed) ctx.set('Idempotency-Replayed', 'true')
   ctx.status = result.value.status
-  ctx.body = result.value.body
-  ctx.type = route.contentType
+  const { body: answered } = result.value
+  ctx.body = answered instanceof Download ? answered.stream : answered
+  ctx.type = answered instanceof Download ? answered.contentType : route.contentType
 }
 
 function refuse(ctx: HttpContext, refusal: RouteRefusal): void {

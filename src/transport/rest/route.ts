@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { Author } from '../../domain/audit/author.ts'
 import type { OperatorCaller } from '../../gateway/caller.ts'
 import type { Refusal } from '../../gateway/operation.ts'
@@ -9,8 +10,26 @@ import type { ResourceInput } from '../../policy/input.ts'
 import type { RestDeps } from './rest-deps.ts'
 import { bodyShape, type ObjectSchema, type Problem, queryShape, type Shape } from './validate.ts'
 
-/** A JSON object, or, where the route says another content type, a text or a stream. */
+/** A JSON object, or, where the route says another content type, a text; or a download. */
 export type Answer = object | string
+
+/** A stream, and what it is where the route may answer in several types. */
+export class Download {
+  readonly stream: Readable
+  readonly contentType: ContentType
+
+  /** @param texts to be sent one after another, each when there is room for it */
+  constructor(texts: AsyncIterable<string>, contentType: ContentType) {
+    this.stream = Readable.from(texts, { objectMode: false })
+    this.contentType = contentType
+  }
+}
+
+export type ContentType =
+  | 'application/json'
+  | 'application/x-ndjson'
+  | 'application/x-pem-file'
+  | 'text/csv; charset=utf-8'
 
 /** What a route says about itself: to the router, to OpenAPI and to whoever reviews who may do what. */
 export interface RouteFacts {
@@ -23,7 +42,9 @@ export interface RouteFacts {
   readonly action: string
   readonly summary: string
   readonly status: 200 | 201
-  readonly contentType: 'application/json' | 'application/x-ndjson' | 'application/x-pem-file'
+  readonly contentType: ContentType
+  /** What else a `Download` may be, as the query asks, each with an example. */
+  readonly otherContents: readonly { readonly type: ContentType; readonly example: string }[]
   /** An admin gets through although the policy is away or says otherwise: to look and to stop, never to change. */
   readonly breakGlass: boolean
   readonly query: ObjectSchema
@@ -40,6 +61,7 @@ export interface RouteDefinition<Q, B, S>
   extends Pick<RouteFacts, 'id' | 'method' | 'path' | 'action' | 'summary' | 'response'> {
   readonly status?: 201
   readonly contentType?: RouteFacts['contentType']
+  readonly otherContents?: RouteFacts['otherContents']
   /** Reading is always a way out for the owners; of the others, those that say so. */
   readonly breakGlass?: true
   readonly query?: Shape<Q>
@@ -112,6 +134,7 @@ export function defineRoute<Q extends Members = NoMembers, B extends Members = N
     response,
     status: definition.status ?? 200,
     contentType: definition.contentType ?? 'application/json',
+    otherContents: definition.otherContents ?? [],
     breakGlass,
     query: query.schema,
     body: definition.body?.schema,

@@ -1,3 +1,4 @@
+import { accessRoutes } from './access-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { apiKeyRoutes } from './api-key-routes.ts'
 import { approvalRoutes } from './approval-routes.ts'
@@ -25,6 +26,7 @@ export const routes: readonly Route[] = [
   ...hostRoutes,
   ...sessionRoutes,
   ...approvalRoutes,
+  ...accessRoutes,
   ...auditRoutes,
   ...policyRoutes,
 ]

@@ -21,8 +21,7 @@ describe('an export of the log and its verifier', () => {
       Array.from({ length: SIZE }, (_, index) => (index % 2 === 0 ? note(`${index} ✓ \u2028`) : decided(`${index}`))),
     )
     const exported = must(await exportLog({ knex: log.database.knex, key: log.key, checkpointer: log.checkpointer }))
-    lines = []
-    for await (const line of exported) lines.push(line)
+    lines = (await textOf(exported)).trimEnd().split('\n')
   })
   afterAll(() => log.close())
 
@@ -120,6 +119,81 @@ describe('an export of the log and its verifier', () => {
     expect(await verdict(resized)).toMatchObject({ ok: false })
   })
 
+  describe('of a part of the log', () => {
+    let part: string[]
+    beforeAll(async () => {
+      const deps = { knex: log.database.knex, key: log.key, checkpointer: log.checkpointer }
+      const filters = { outcome: 'deny', afterSeq: 100 }
+      part = (await textOf(must(await exportLog(deps, { format: 'ndjson', filters })))).trimEnd().split('\n')
+    })
+    const seqOf = (line = '') => Number(JSON.parse(line).event.seq)
+
+    test('pass with a proof for each event under the one checkpoint', async () => {
+      const { size, root } = await log.log.head()
+      expect(JSON.parse(part[0] ?? '')).toMatchObject({
+        type: 'certlocker.audit-part/v1',
+        filters: { outcome: 'deny', afterSeq: 100 },
+        checkpoint: expect.stringContaining(`\n${SIZE}\n`),
+      })
+      expect(part.slice(1, -1).map(seqOf)).toEqual(Array.from({ length: 65 }, (_, index) => 102 + 2 * index))
+      expect(await verdict(part)).toEqual({
+        ok: true,
+        size,
+        root: root.toString('hex'),
+        firstBadSeq: null,
+        problem: null,
+        events: 65,
+      })
+    })
+
+    test('fail at the event in which any byte is changed, its proof included', async () => {
+      for (const at of [1, 30, 65]) {
+        const line = part[at] ?? ''
+        for (let position = 0; position < line.length; position += 13) {
+          const other = line[position] === 'a' ? 'b' : 'a'
+          const changed = line.slice(0, position) + other + line.slice(position + 1)
+          const found = await verdict(part.with(at, changed))
+          expect(found, `position ${position} of line ${at}`).toMatchObject({ ok: false, events: at - 1 })
+        }
+      }
+    })
+
+    test('fail when an event is forged with its leaf, taken twice, moved, left without proof, or when the end is missing', async () => {
+      const { event: original, ...others } = JSON.parse(part[7] ?? '')
+      const event = { ...original, outcome: 'allow' }
+      const leaf = createHash('sha256')
+        .update(`\u0000${canonicalJson(event)}`)
+        .digest('hex')
+      const seq = seqOf(part[7])
+      const fails = async (lines: readonly string[]) => expect(await verdict(lines)).toMatchObject({ ok: false })
+      expect(await verdict(part.with(7, canonicalJson({ ...others, event, leaf })))).toMatchObject({
+        ok: false,
+        firstBadSeq: seq,
+        problem: 'its proof does not lead to the signed root',
+      })
+      await fails(part.toSpliced(7, 0, part[7] ?? ''))
+      await fails(part.with(7, part[8] ?? '').with(8, part[7] ?? ''))
+      const { proof, ...unproven } = JSON.parse(part[7] ?? '')
+      await fails(part.with(7, canonicalJson(unproven)))
+      for (const other of [[], proof.slice(1), [...proof, proof[0]], 'x', null])
+        await fails(part.with(7, canonicalJson({ ...unproven, proof: other })))
+      await fails(part.slice(0, -1))
+      await fails(part.toSpliced(7, 1))
+      await fails([...part, part[7] ?? ''])
+    })
+
+    test('fail with another checkpoint or another key', async () => {
+      const header = JSON.parse(part[0] ?? '')
+      const other = { ...header, checkpoint: header.checkpoint.replace(`\n${SIZE}\n`, `\n${SIZE - 1}\n`) }
+      expect(await verdict(part.with(0, canonicalJson(other)))).toMatchObject({ ok: false, firstBadSeq: 1 })
+      const { publicKey } = generateKeyPairSync('ed25519', {
+        publicKeyEncoding: { type: 'spki', format: 'pem' },
+        privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+      })
+      expect(await verdict(part, publicKey)).toMatchObject({ ok: false, firstBadSeq: 1 })
+    })
+  })
+
   test('work as a command for an auditor who has only Node, the export and the key', async () => {
     const file = join(log.directory, 'export.ndjson')
     const broken = join(log.directory, 'broken.ndjson')
@@ -143,3 +217,9 @@ describe('an export of the log and its verifier', () => {
     expect([...source.matchAll(/from '([^']+)'/gu)].every(([, name]) => name?.startsWith('node:'))).toBe(true)
   })
 })
+
+async function textOf(texts: AsyncIterable<string>): Promise<string> {
+  let whole = ''
+  for await (const text of texts) whole += text
+  return whole
+}
