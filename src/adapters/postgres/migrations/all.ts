@@ -6,6 +6,7 @@ import * as tokenChains from './0004-token-chains.ts'
 import * as idempotencyKeys from './0012-idempotency-keys.ts'
 import * as sessionLimit from './0010-session-limit.ts'
 import * as secretSource from './0005-secret-source.ts'
+import * as sealingKeys from './0015-sealing-keys.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   { name: '0012-idempotency-keys', ...idempotencyKeys },
   { name: '0010-session-limit', ...sessionLimit },
   { name: '0005-secret-source', ...secretSource },
+  { name: '0015-sealing-keys', ...sealingKeys },
 ]
