@@ -22,8 +22,11 @@ export interface RotatingBox {
   write(source: SealedBoxSource, text: string): Promise<string>
   /** What was written and the source does not give back. */
   lost(source: SealedBoxSource): Promise<readonly string[]>
-  /** A rotation that breaks off before its statement of this number, counted from 0, as a killed process does. */
-  broken(beforeStatement: number): Promise<BrokenRotation>
+  /**
+   * A rotation with one connection that breaks off, as a killed process does, at the moment of this number: just before and
+   * just after each statement, counted from 0.
+   */
+  broken(beforeMoment: number): Promise<BrokenRotation>
   drop(): Promise<void>
 }
 
@@ -60,22 +63,23 @@ export async function rotatingBox(): Promise<RotatingBox> {
       }
       return lost
     },
-    broken: async (beforeStatement) => {
+    broken: async (beforeMoment) => {
       const own = openDatabase({
         connection: database.connection,
         poolMax: 1,
         applicationName: 'broken',
         log: silentLog,
       })
-      let statements = 0
-      own.knex.on('query', () => {
-        if (statements++ >= beforeStatement) throw new Error('broken off')
-      })
+      let moments = 0
+      for (const moment of ['query', 'query-response'])
+        own.knex.on(moment, () => {
+          if (moments++ >= beforeMoment) throw new Error('broken off')
+        })
       return {
         rotation: new KeyRotation({ knex: own.knex, clock, keyFile }),
         end: async () => {
           await own.close()
-          return statements > beforeStatement
+          return moments > beforeMoment
         },
       }
     },
