@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { openKeys } from '../app.ts'
 import { FaultError, must } from '../kernel/fault.ts'
 import { standardLog } from '../kernel/log.ts'
 import { CliError, exitCodes } from './cli-error.ts'
@@ -10,7 +11,7 @@ interface KeysFlags extends ConfigFlags {
   readonly prepare?: true
 }
 
-type Keys = Awaited<ReturnType<typeof import('../app.ts')['openKeys']>>['keys']
+type Keys = Awaited<ReturnType<typeof openKeys>>['keys']
 
 /** What a command did. Fingerprints and numbers, never a key. */
 interface Done {
@@ -59,13 +60,13 @@ async function prune(keys: Keys): Promise<Done> {
 
 async function changed(flags: KeysFlags, change: (keys: Keys, flags: KeysFlags) => Promise<Done>): Promise<Done> {
   const { config } = await load(flags)
-  const { openKeys } = await import('../app.ts')
+  const app = await import('../app.ts')
   try {
-    const { keys, stop } = await openKeys(config, standardLog('warn'))
+    const opened = await app.openKeys(config, standardLog('warn'))
     try {
-      return await change(keys, flags)
+      return await change(opened.keys, flags)
     } finally {
-      await stop()
+      await opened.stop()
     }
   } catch (error) {
     throw refusalOf(error)

@@ -33,7 +33,7 @@ export interface RotatingBox {
 export interface BrokenRotation {
   readonly rotation: KeyRotation
   /** Takes its connections away. @returns whether it came to break off */
-  end(): Promise<boolean>
+  readonly end: () => Promise<boolean>
 }
 
 export const path = 'secrets/sec_rotated'
