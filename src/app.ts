@@ -7,6 +7,7 @@ import { obtainDatabase } from './adapters/postgres/obtain-database.ts'
 import { openConnection } from './adapters/postgres/open-connection.ts'
 import { openDatabase } from './adapters/postgres/pool.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
+import { KeyRotation } from './adapters/sealed-box/key-rotation.ts'
 import { loadSealedBoxKey } from './adapters/sealed-box/sealed-box-key.ts'
 import { SealedBoxSource } from './adapters/sealed-box/sealed-box-source.ts'
 import { openVault } from './adapters/vault/open-vault.ts'
@@ -28,6 +29,7 @@ import { startSchedule } from './jobs/schedule.ts'
 import { FaultError, fault, must } from './kernel/fault.ts'
 import type { Log } from './kernel/log.ts'
 import type { Secret } from './kernel/secret.ts'
+import { started, type Undo } from './kernel/started.ts'
 import { createTransport } from './transport/create-transport.ts'
 
 /** What the process around the gateway gives it. */
@@ -46,9 +48,6 @@ export interface Gateway {
   stop(): Promise<void>
 }
 
-/** What was started, to be stopped in the opposite order. */
-type Undo = (() => Promise<void>)[]
-
 const POOL_CONNECTIONS_MAX = 10
 const STOP_GRACE_MS = 8_000
 const shippedBundle = new URL('../bundles/certlocker.tar.gz', import.meta.url).href
@@ -57,19 +56,16 @@ const shippedBundle = new URL('../bundles/certlocker.tar.gz', import.meta.url).h
  * Puts the gateway together and starts it.
  * @throws FaultError when keys, database, log or policy do not permit a start; nothing is left running then
  */
-export async function startGateway(config: Config, io: AppIo): Promise<Gateway> {
-  const undo: Undo = []
-  const stop = async (): Promise<void> => {
-    for (const step of undo.splice(0).toReversed()) {
-      await step().catch((error: unknown) => io.log.error('stopping failed', { error }))
-    }
-  }
-  try {
-    return { ...(await compose(config, io, undo)), stop }
-  } catch (error) {
-    await stop()
-    throw error
-  }
+export function startGateway(config: Config, io: AppIo): Promise<Gateway> {
+  return started(io.log, (undo) => compose(config, io, undo))
+}
+
+/** The generations of the sealed-box key, to be changed beside running gateways or without any. @throws FaultError */
+export function openKeys(config: Config, log: Log): Promise<{ readonly keys: KeyRotation; stop(): Promise<void> }> {
+  return started(log, async (undo) => {
+    const { knex, authority: clock } = await openStore(config, log, undo)
+    return { keys: new KeyRotation({ knex, clock, keyFile: config.secrets.keyFile }) }
+  })
 }
 
 async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gateway, 'stop'>> {

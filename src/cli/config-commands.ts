@@ -8,7 +8,7 @@ import { CliError, exitCodes } from './cli-error.ts'
 import type { CliIo } from './io.ts'
 import { table } from './table.ts'
 
-interface ConfigFlags {
+export interface ConfigFlags {
   readonly config?: string
   readonly json?: true
 }
@@ -47,7 +47,7 @@ export function registerConfigCommands(program: Command, io: CliIo): void {
 }
 
 /** @throws CliError with every problem and exit code 78 */
-async function load(flags: ConfigFlags): Promise<LoadedConfig> {
+export async function load(flags: ConfigFlags): Promise<LoadedConfig> {
   const loaded = await loadConfig(sourcesOf(flags))
   if (loaded.ok) return loaded.value
   throw refusal(loaded.error)

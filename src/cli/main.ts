@@ -5,6 +5,7 @@ import { registerAuditCommands } from './audit-commands.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import { registerConfigCommands } from './config-commands.ts'
 import { type CliIo, processIo } from './io.ts'
+import { registerKeysCommands } from './keys-commands.ts'
 import { registerNounCommands } from './noun-commands.ts'
 import { packageVersion } from './version.ts'
 
@@ -74,6 +75,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
   registerAccessCommand(program, io)
   registerAuditCommands(program, io)
   registerConfigCommands(program, io)
+  registerKeysCommands(program, io)
   program
     .command('version')
     .description('Print the version')

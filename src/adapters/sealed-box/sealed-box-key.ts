@@ -1,90 +1,107 @@
-import { createHash, hkdfSync, randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import type { Clock } from '../../kernel/clock.ts'
-import { type Fault, fault } from '../../kernel/fault.ts'
-import { createPrivateFile, readPrivateFile } from '../../kernel/private-file.ts'
+import type { Fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
-
-const KEY_BYTES = 32
+import { createKeyFile, type Generation, type Generations, keyFault, readKeyFile } from './key-file.ts'
+import { type KnownKeys, readKnownKeys, recordFirstKey } from './sealing-keys.ts'
 
 /** What is derived from the deployment's secret key. The key itself is in its file and nowhere else. */
 export interface SealedBoxKey {
-  /** Tells which key it is, and nothing about it: `sha256:` and hex. */
+  /** Of the generation that the installation began with. */
   readonly fingerprint: string
-  /** Wraps the key of each sealed value. */
-  readonly keyEncryptionKey: Buffer
-  /** A 256-bit key for another purpose, the same on every replica (HKDF-SHA-256, RFC 5869, the label as info). */
+  /** A 256-bit key for another purpose, from the first generation: the same on every replica, and after every rotation. */
   deriveKey(label: string): Buffer
+  /**
+   * The key that wraps the keys of values under one generation. Looks into the file again for one that it does not know.
+   * @returns undefined when the file does not hold it either
+   */
+  keyEncryptionKey(fingerprint: string): Promise<Buffer | undefined>
 }
 
 export interface SealedBoxKeyDeps {
   readonly knex: Knex
   readonly clock: Clock
-  /** 32 random bytes in base64, mode 0600, in a directory of mode 0700. */
+  /** 32 random bytes in base64, a line for each generation and the oldest first; mode 0600, in a directory of 0700. */
   readonly keyFile: string
 }
 
 /**
  * Loads the key of this database's sealed values, or creates it for a database that has none yet.
- * @returns CONFIGURATION_INVALID when the file is missing, open to others, damaged, or of another database
+ * @returns CONFIGURATION_INVALID when the file is missing, open to others, damaged, without a generation, or of another
+ * database
  */
-export async function loadSealedBoxKey({
-  knex,
-  clock,
-  keyFile,
-}: SealedBoxKeyDeps): Promise<Result<SealedBoxKey, Fault>> {
-  const expected = await readFingerprint(knex)
-  let text = await readPrivateFile(keyFile)
-  if (text.ok && text.value === undefined) {
-    if (expected !== undefined) {
-      return err(
-        keyFault(
-          `${keyFile} is missing, but the secrets of this database are sealed with its key (${expected}): put it back from the backup`,
-        ),
-      )
-    }
-    text = await createPrivateFile(keyFile, `${randomBytes(KEY_BYTES).toString('base64')}\n`)
+export async function loadSealedBoxKey(deps: SealedBoxKeyDeps): Promise<Result<SealedBoxKey, Fault>> {
+  const { knex, clock, keyFile } = deps
+  const known = await readKnownKeys(knex)
+  const held = known === undefined ? await readOrCreate(keyFile) : await fittingGenerations(keyFile, known)
+  if (!held.ok) return held
+  const now = known ?? (await recordFirstKey(knex, held.value[0].fingerprint, clock))
+  const misfit = now === undefined ? undefined : misfitOf(keyFile, held.value, now)
+  return misfit === undefined ? ok(new KeyOfFile(keyFile, held.value)) : err(misfit)
+}
+
+/** @returns all generations in the file, or CONFIGURATION_INVALID when one is missing that the database needs */
+export async function fittingGenerations(keyFile: string, known: KnownKeys): Promise<Result<Generations, Fault>> {
+  const held = await readKeyFile(keyFile)
+  if (!held.ok) return held
+  if (held.value === undefined) {
+    return err(
+      keyFault(
+        `${keyFile} is missing, but the secrets of this database are sealed with its key (${known.first}): put it back from the backup`,
+      ),
+    )
   }
-  if (!text.ok) return text
-  const key = keyFrom(text.value ?? '')
-  if (key === undefined) return err(keyFault(`${keyFile} does not hold a key: 32 bytes in base64`))
-  const known = expected ?? (await recordFingerprint(knex, key.fingerprint, clock))
-  if (known === key.fingerprint) return ok(key)
-  return err(
-    keyFault(
-      `the key in ${keyFile} (${key.fingerprint}) does not fit the database, whose secrets are sealed with ${known}`,
-    ),
+  const misfit = misfitOf(keyFile, held.value, known)
+  return misfit === undefined ? ok(held.value) : err(misfit)
+}
+
+async function readOrCreate(keyFile: string): Promise<Result<Generations, Fault>> {
+  const held = await readKeyFile(keyFile)
+  if (!held.ok) return held
+  return held.value === undefined ? createKeyFile(keyFile) : ok(held.value)
+}
+
+function misfitOf(keyFile: string, held: Generations, { first, sealing }: KnownKeys): Fault | undefined {
+  if (held[0].fingerprint !== first)
+    return keyFault(
+      `the key in ${keyFile} (${held[0].fingerprint}) does not fit the database, whose secrets are sealed with ${first}`,
+    )
+  const lacking = sealing.filter((fingerprint) => held.every((each) => each.fingerprint !== fingerprint))
+  if (lacking.length === 0) return undefined
+  return keyFault(
+    `${keyFile} lacks the generation ${lacking.join(' and ')}, which this database needs: take the key file of the other replicas, or put back the one that belongs to this database`,
   )
 }
 
-/** The fingerprint of the key that the database's values are sealed with, if any were. */
-export async function readFingerprint(knex: Knex): Promise<string | undefined> {
-  const row: { fingerprint: string } | undefined = await knex('installation_keys')
-    .where({ purpose: 'secrets' })
-    .first('fingerprint')
-  return row?.fingerprint
-}
+class KeyOfFile implements SealedBoxKey {
+  readonly #keyFile: string
+  readonly #first: Generation
+  /** A generation stays, whatever happens to the file while the gateway runs. */
+  readonly #known = new Map<string, Buffer>()
 
-/** @returns the fingerprint that the database knows now: another replica may have been first */
-async function recordFingerprint(knex: Knex, fingerprint: string, clock: Clock): Promise<string | undefined> {
-  await knex('installation_keys')
-    .insert({ purpose: 'secrets', fingerprint, created_at: new Date(clock.now()) })
-    .onConflict('purpose')
-    .ignore()
-  return readFingerprint(knex)
-}
-
-function keyFrom(text: string): SealedBoxKey | undefined {
-  const master = Buffer.from(text, 'base64')
-  if (master.length !== KEY_BYTES || master.toString('base64') !== text.trim()) return undefined
-  const deriveKey = (label: string) => Buffer.from(hkdfSync('sha256', master, '', `certlocker/v1/${label}`, KEY_BYTES))
-  return {
-    fingerprint: `sha256:${createHash('sha256').update(deriveKey('fingerprint')).digest('hex')}`,
-    keyEncryptionKey: deriveKey('sealed-box key encryption'),
-    deriveKey,
+  constructor(keyFile: string, generations: Generations) {
+    this.#keyFile = keyFile
+    this.#first = generations[0]
+    this.#learn(generations)
   }
-}
 
-function keyFault(message: string): Fault {
-  return fault('CONFIGURATION_INVALID', { message })
+  get fingerprint(): string {
+    return this.#first.fingerprint
+  }
+
+  deriveKey(label: string): Buffer {
+    return this.#first.deriveKey(label)
+  }
+
+  async keyEncryptionKey(fingerprint: string): Promise<Buffer | undefined> {
+    if (!this.#known.has(fingerprint)) {
+      const held = await readKeyFile(this.#keyFile)
+      if (held.ok && held.value?.[0].fingerprint === this.fingerprint) this.#learn(held.value)
+    }
+    return this.#known.get(fingerprint)
+  }
+
+  #learn(generations: Generations): void {
+    for (const { fingerprint, keyEncryptionKey } of generations) this.#known.set(fingerprint, keyEncryptionKey)
+  }
 }

@@ -4,8 +4,9 @@ import type { Clock } from '../../kernel/clock.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import { Secret } from '../../kernel/secret.ts'
-import { type Envelope, seal, unseal } from './envelope.ts'
-import { readFingerprint, type SealedBoxKey } from './sealed-box-key.ts'
+import { type Envelope, type EnvelopePlace, seal, unseal } from './envelope.ts'
+import type { SealedBoxKey } from './sealed-box-key.ts'
+import { readKnownKeys } from './sealing-keys.ts'
 
 /** Each try that fails means that another writer of the same path succeeded. */
 const WRITE_TRIES = 16
@@ -45,8 +46,10 @@ export class SealedBoxSource implements SecretSource {
   async write(path: string, value: Secret<string>): Promise<Result<StoreVersion, Fault>> {
     try {
       for (let tries = 0; tries < WRITE_TRIES; tries++) {
-        const version = await this.#nextVersion(path)
-        if (await this.#insert(path, version, value)) return ok(String(version))
+        const place = await this.#nextPlace(path)
+        const key = await this.#deps.key.keyEncryptionKey(place.keyId)
+        if (key === undefined) return err(generationMissing(place.keyId))
+        if (await this.#insert(place, seal(key, place, value.expose()))) return ok(String(place.version))
       }
     } catch (error) {
       return err(unavailable(error))
@@ -62,7 +65,9 @@ export class SealedBoxSource implements SecretSource {
     try {
       const row = this.#rows.get(key) ?? (await this.#find(path, Number(version)))
       if (row === undefined) return err(fault('SECRET_VALUE_MISSING'))
-      const opened = this.#open(path, Number(version), row)
+      const keyEncryptionKey = await this.#deps.key.keyEncryptionKey(row.key_id)
+      if (keyEncryptionKey === undefined) return err(generationMissing(row.key_id))
+      const opened = open(keyEncryptionKey, { keyId: row.key_id, path, version: Number(version) }, row)
       if (opened.ok) this.#keep(key, row)
       return opened
     } catch (error) {
@@ -76,8 +81,14 @@ export class SealedBoxSource implements SecretSource {
 
   async check(): Promise<{ readonly ok: boolean; readonly detail: string }> {
     try {
-      const isFitting = (await readFingerprint(this.#deps.knex)) === this.#deps.key.fingerprint
-      return { ok: isFitting, detail: isFitting ? 'sealed-box' : 'the key does not fit the database' }
+      const { knex, key } = this.#deps
+      const known = await readKnownKeys(knex)
+      if (known?.first !== key.fingerprint) return { ok: false, detail: 'the key does not fit the database' }
+      for (const fingerprint of known.sealing) {
+        if ((await key.keyEncryptionKey(fingerprint)) === undefined)
+          return { ok: false, detail: `the key file lacks the generation ${fingerprint}` }
+      }
+      return { ok: true, detail: 'sealed-box' }
     } catch {
       return { ok: false, detail: 'the database cannot be reached' }
     }
@@ -94,42 +105,52 @@ export class SealedBoxSource implements SecretSource {
     if (this.#rows.size > SEALED_ROWS_MAX && eldest !== undefined) this.#rows.delete(eldest)
   }
 
-  async #nextVersion(path: string): Promise<number> {
-    const row = await this.#deps.knex('sealed_values').where({ path }).max({ latest: 'version' }).first()
-    return (row?.['latest'] ?? -1) + 1
+  /** Asks for the generation every time: from the moment of a rotation, nothing is sealed with an older one. */
+  async #nextPlace(path: string): Promise<EnvelopePlace> {
+    const { rows }: { rows: { version: number; key_id: string | null }[] } = await this.#deps.knex.raw(
+      `SELECT coalesce(max(version), -1) + 1 AS version,
+        (SELECT fingerprint FROM sealing_keys ORDER BY generation DESC LIMIT 1) AS key_id
+       FROM sealed_values WHERE path = ?`,
+      [path],
+    )
+    const [row] = rows
+    if (!row?.key_id) throw new Error('the database knows no key to seal with')
+    return { keyId: row.key_id, path, version: row.version }
   }
 
-  async #insert(path: string, version: number, value: Secret<string>): Promise<boolean> {
-    const { knex, key, clock } = this.#deps
-    const { wrappedKey, sealed } = seal(key.keyEncryptionKey, { keyId: key.fingerprint, path, version }, value.expose())
+  async #insert(place: EnvelopePlace, { wrappedKey, sealed }: Envelope): Promise<boolean> {
+    const { knex, clock } = this.#deps
+    const { keyId, path, version } = place
     const inserted: unknown[] = await knex('sealed_values')
-      .insert({
-        path,
-        version,
-        key_id: key.fingerprint,
-        wrapped_key: wrappedKey,
-        sealed,
-        created_at: new Date(clock.now()),
-      })
+      .insert({ path, version, key_id: keyId, wrapped_key: wrappedKey, sealed, created_at: new Date(clock.now()) })
       .onConflict(['path', 'version'])
       .ignore()
       .returning('version')
     return inserted.length > 0
   }
+}
 
-  #open(path: string, version: number, row: SealedRow): Result<Secret<string>, Fault> {
-    const envelope: Envelope = { wrappedKey: row.wrapped_key, sealed: row.sealed }
-    try {
-      return ok(new Secret(unseal(this.#deps.key.keyEncryptionKey, { keyId: row.key_id, path, version }, envelope)))
-    } catch (cause) {
-      return err(
-        fault('SECRET_VALUE_DAMAGED', {
-          detail: `sealed value ${path} version ${version} was altered, or belongs to the key ${row.key_id}`,
-          cause,
-        }),
-      )
-    }
+function open(
+  keyEncryptionKey: Buffer,
+  place: EnvelopePlace,
+  { wrapped_key: wrappedKey, sealed }: SealedRow,
+): Result<Secret<string>, Fault> {
+  try {
+    return ok(new Secret(unseal(keyEncryptionKey, place, { wrappedKey, sealed })))
+  } catch (cause) {
+    return err(
+      fault('SECRET_VALUE_DAMAGED', {
+        detail: `sealed value ${place.path} version ${place.version} was altered, or belongs to another key than ${place.keyId}`,
+        cause,
+      }),
+    )
   }
+}
+
+function generationMissing(fingerprint: string): Fault {
+  return fault('SECRET_STORE_UNAVAILABLE', {
+    detail: `the key file lacks the generation ${fingerprint}: take the key file of the other replicas`,
+  })
 }
 
 function unavailable(cause: unknown): Fault {

@@ -7,6 +7,7 @@ import * as secretSource from './0005-secret-source.ts'
 import * as sessionLimit from './0010-session-limit.ts'
 import * as idempotencyKeys from './0012-idempotency-keys.ts'
 import * as verifiedLauncher from './0013-verified-launcher.ts'
+import * as sealingKeys from './0015-sealing-keys.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   { name: '0010-session-limit', ...sessionLimit },
   { name: '0012-idempotency-keys', ...idempotencyKeys },
   { name: '0013-verified-launcher', ...verifiedLauncher },
+  { name: '0015-sealing-keys', ...sealingKeys },
 ]
