@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../../config/config.schema.ts'
-import { FaultError } from '../../kernel/fault.ts'
 import { createPrivateFile, readPrivateFile } from '../../kernel/private-file.ts'
 import type { Result } from '../../kernel/result.ts'
-import type { Fault } from '../../kernel/fault.ts'
+import { type Fault, FaultError } from '../../kernel/fault.ts'
 import { CliError, exitCodes } from '../cli-error.ts'
 
 /** A key file by the setting that names it. */
@@ -40,10 +39,15 @@ export async function readKeys(config: Config): Promise<readonly StoredKey[]> {
   return keys
 }
 
-/** @throws CliError when another key is where one of these belongs: a key is never replaced, since it may open something */
+/**
+ * A key is never replaced, since it may open something; a file that holds more besides stays as it is.
+ * @throws CliError when another key is where one of these belongs
+ */
 export async function refuseOtherKeys(config: Config, keys: readonly StoredKey[]): Promise<void> {
   const present = await readKeys(config)
-  const other = keys.find(({ setting, text }) => present.some((key) => key.setting === setting && key.text !== text))
+  const other = keys.find(({ setting, text }) =>
+    present.some((key) => key.setting === setting && !holdsLinesOf(text, key.text)),
+  )
   if (other === undefined) return
   const path = keyFiles(config).find(({ setting }) => setting === other.setting)?.path ?? ''
   throw new CliError(
@@ -62,6 +66,11 @@ export async function writeKeys(config: Config, keys: readonly StoredKey[]): Pro
     written.push(place)
   }
   return written
+}
+
+function holdsLinesOf(text: string, present: string): boolean {
+  const lines = new Set(present.split('\n'))
+  return text.split('\n').every((line) => lines.has(line))
 }
 
 function must<T>(result: Result<T, Fault>): T {
