@@ -62,7 +62,9 @@ async function ruleRows(): Promise<readonly (readonly string[])[]> {
   const rows = files.flatMap((syntax) =>
     (syntax?.rules ?? []).flatMap(({ name, title, custom }) => {
       const path = syntax?.file.path.slice(packageRoot.length) ?? ''
-      const stated = [custom['code'], custom['severity'], custom['remedy']].map((value) => String(value ?? ''))
+      const stated = [custom['code'], custom['severity'], custom['remedy']].map((value) =>
+        typeof value === 'string' ? value : '',
+      )
       const [code = '', severity = '', remedy = ''] = stated
       return code === '' ? [] : [[`\`${code}\``, effects[name] ?? 'deny', severity, title, remedy, `\`${path}\``]]
     }),
