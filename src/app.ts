@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { createMetrics, type Metrics } from './adapters/metrics/metrics.ts'
 import { openLauncherVerifier } from './adapters/oidc/launcher-verifier.ts'
+import { type DatabaseArchive, openArchive } from './adapters/postgres/archive/open-archive.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
 import { migrateUp } from './adapters/postgres/migrate.ts'
 import { obtainDatabase } from './adapters/postgres/obtain-database.ts'
@@ -123,10 +124,16 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   return { url }
 }
 
+/** The database of these settings, for `certlocker backup` and `restore`. @throws FaultError */
+export function openDatabaseArchive(config: Config, purpose: 'backup' | 'restore', log: Log): Promise<DatabaseArchive> {
+  return openArchive(databasePlace(config), purpose, log)
+}
+
+const databasePlace = ({ database: { url }, dataDir }: Config) => ({ url, directory: join(dataDir, 'postgres') })
+
 /** The database, migrated, with the clock and the authority epoch that come from it. */
 async function openStore(config: Config, log: Log, undo: Undo) {
-  const directory = join(config.dataDir, 'postgres')
-  const { address, stop } = await obtainDatabase({ url: config.database.url, directory }, log)
+  const { address, stop } = await obtainDatabase(databasePlace(config), log)
   undo.push(stop)
   const database = openDatabase({ ...address, poolMax: POOL_CONNECTIONS_MAX, applicationName: 'certlocker', log })
   undo.push(() => database.close())
@@ -136,9 +143,8 @@ async function openStore(config: Config, log: Log, undo: Undo) {
   // A connection of its own: whether anybody may be let through must not wait behind those who fill the pool.
   const lookout = openDatabase({ ...address, poolMax: 1, applicationName: 'certlocker-authority', log })
   undo.push(() => lookout.close())
-  const readings = new AuthorityStore(lookout.knex)
   const authority = new AuthorityWatch({
-    read: (logSize) => readings.read(logSize),
+    read: (logSize) => new AuthorityStore(lookout.knex).read(logSize),
     polled: (size) => history.follow(size),
     failed: (error) => log.warn('the authority epoch cannot be read', { error }),
     monotonicMs: () => performance.now(),

@@ -24,7 +24,7 @@ export function registerConfigCommands(program: Command, io: CliIo): void {
     .action(async (flags: ConfigFlags) => {
       const problems = await problemsOf(flags)
       if (flags.json) io.stdout.write(`${JSON.stringify({ ok: problems.length === 0, problems }, null, 2)}\n`)
-      if (problems.length > 0) throw refusal(problems)
+      if (problems.length > 0) throw configProblems(problems)
       if (!flags.json) io.stdout.write('The configuration is valid\n')
     })
   config
@@ -50,7 +50,7 @@ export function registerConfigCommands(program: Command, io: CliIo): void {
 export async function load(flags: ConfigFlags): Promise<LoadedConfig> {
   const loaded = await loadConfig(sourcesOf(flags))
   if (loaded.ok) return loaded.value
-  throw refusal(loaded.error)
+  throw configProblems(loaded.error)
 }
 
 async function problemsOf(flags: ConfigFlags): Promise<readonly ConfigProblem[]> {
@@ -62,7 +62,8 @@ function sourcesOf({ config: file }: ConfigFlags): ConfigSources {
   return { environment: settingsEnvironment(), ...(file === undefined ? {} : { file }) }
 }
 
-function refusal(problems: readonly ConfigProblem[]): CliError {
+/** Every problem at once, as the end of a command. */
+export function configProblems(problems: readonly ConfigProblem[]): CliError {
   const lines = problems.map(({ place, problem }) => `\n  ${place} ${problem}`).join('')
   return new CliError(exitCodes.configuration, `the configuration is not valid:${lines}`)
 }

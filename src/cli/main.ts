@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { settingsEnvironment } from '../config/cli-environment.ts'
 import { registerAccessCommand } from './access-command.ts'
 import { registerAuditCommands } from './audit-commands.ts'
+import { registerBackupCommands } from './backup/backup-commands.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import { registerConfigCommands } from './config-commands.ts'
 import { type CliIo, processIo } from './io.ts'
@@ -76,6 +77,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
   registerAuditCommands(program, io)
   registerConfigCommands(program, io)
   registerKeysCommands(program, io)
+  registerBackupCommands(program, io)
   program
     .command('version')
     .description('Print the version')

@@ -1,12 +1,13 @@
 import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import pg from 'pg'
+import { FaultError, fault } from '../../kernel/fault.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Secret } from '../../kernel/secret.ts'
 import { clusterExists, createCluster, superuserPassword } from './create-cluster.ts'
 import { embeddedBinaries } from './embedded-binaries.ts'
 import { chooseRunAs } from './run-as.ts'
-import { clearStaleLock } from './stale-lock.ts'
+import { clearStaleLock, serverLock } from './stale-lock.ts'
 import { startSupervisedServer } from './supervised-server.ts'
 
 const DATABASE = 'certlocker'
@@ -63,6 +64,31 @@ export async function startEmbeddedCluster({
     throw error
   }
   return { connection, pid, stop }
+}
+
+/**
+ * The way into a cluster that a gateway runs at this moment.
+ * @returns undefined when it does not run
+ * @throws FaultError CONFIGURATION_INVALID when there is none in that folder
+ */
+export async function attachToCluster(directory: string): Promise<DatabaseConnection | undefined> {
+  const dataDirectory = join(resolve(directory), 'data')
+  if (!clusterExists(dataDirectory))
+    throw new FaultError(
+      fault('CONFIGURATION_INVALID', {
+        message: `There is no embedded database in ${directory}: check dataDir and database.url`,
+      }),
+    )
+  const lock = serverLock(dataDirectory)
+  if (lock?.status !== 'ready') return undefined
+  const password = superuserPassword(dataDirectory)
+  const connection = { host: '127.0.0.1', port: lock.port, user: SUPERUSER, password, database: DATABASE }
+  try {
+    await ensureDatabase(connection)
+    return connection
+  } catch {
+    return undefined
+  }
 }
 
 /** Folders made here stay open to pass through for the user that runs PostgreSQL when we are root, whatever the umask. */

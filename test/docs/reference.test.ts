@@ -1,0 +1,33 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { referencePages } from '../../src/cli/reference/reference-pages.ts'
+import { schemaRows } from '../../src/cli/reference/schema-rows.ts'
+import { shippedCodes } from '../../src/adapters/metrics/decision-code.ts'
+import { policyInputSchema } from '../../src/policy/input.schema.ts'
+import { exercised } from '../support/components.ts'
+
+const folder = 'docs/reference'
+const pages = await referencePages()
+exercised('opa')
+
+describe('docs/reference', () => {
+  test('has the pages that `npm run reference` makes, and no other', () => {
+    expect(readdirSync(folder)).toEqual(Object.keys(pages).toSorted())
+  })
+
+  test.each(Object.keys(pages))('%s is what the sources say now', (name) => {
+    expect(readFileSync(join(folder, name), 'utf8'), 'run npm run reference').toBe(pages[name])
+  })
+
+  test('explains every field of the input', () => {
+    const rows = schemaRows(policyInputSchema)
+    expect(rows.length).toBeGreaterThan(70)
+    expect(rows.filter(({ meaning }) => meaning === '')).toEqual([])
+  })
+
+  test('lists every code of the shipped rules', () => {
+    const listed = [...(pages['codes.md'] ?? '').matchAll(/^\| `([A-Z_]+)` \| (?:deny|approval|allow)/gmu)]
+    expect(listed.map(([, code]) => code)).toEqual(shippedCodes.toSorted())
+  })
+})
