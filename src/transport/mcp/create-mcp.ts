@@ -14,7 +14,7 @@ import type { QuestionDeps } from '../../gateway/agent-question.ts'
 import type { AuthFailures } from '../../gateway/auth-failures.ts'
 import type { CallMeter } from '../../gateway/call-meter.ts'
 import { createDirectory } from '../../gateway/directory.ts'
-import { createGuard } from '../../gateway/guard.ts'
+import { createGuard, type Guard } from '../../gateway/guard.ts'
 import { createActionsOn } from '../../gateway/listing.ts'
 import { createSuspendByPolicy } from '../../gateway/obligations/suspend-agent.ts'
 import { ReleasedValues } from '../../gateway/released-values.ts'
@@ -92,34 +92,33 @@ export function createMcp(deps: McpDeps): Mcp {
     auditLog,
     clock: authority,
   })
-  const authentication = createAuthentication(deps)
-  const { publicUrl } = deps
-  const { callsPerMinute } = settings
-  const rotate = createRotation({ ...authentication, inTransaction, clock: authority, callsPerMinute, publicUrl })
+  return { endpoint: createEndpoint(deps, guard, catalog), catalog }
+}
+
+/** The paths that take MCP tokens. */
+function createEndpoint(deps: McpDeps, guard: Guard, { tools }: Catalog): McpEndpoint {
+  const { authority, inTransaction, publicUrl } = deps
+  const shared = { ...createAuthentication(deps), inTransaction, clock: authority, publicUrl }
+  const { callsPerMinute } = deps.settings
+  const rotate = createRotation({ ...shared, callsPerMinute })
   const endpoint = createMcpEndpoint({
-    ...authentication,
+    ...shared,
+    callsPerMinute,
     namedSessions: authority.cache<Session | undefined>(),
     statelessSessions: authority.cache<Result<Session, Fault>>(),
     sessionTurns: new Turns(),
     findLauncher: createFindLauncher(deps.verifyLauncher, authority),
-    sessions: stores.sessions,
-    inTransaction,
-    clock: authority,
+    sessions: deps.stores.sessions,
     activity: deps.activity,
-    callsPerMinute,
-    publicUrl,
     meter: deps.meter,
     handle: createHandler({
       guard,
-      catalog: catalog.tools,
+      catalog: tools,
       serverInfo: { name: 'certlocker', title: 'CertLocker MCP', version: deps.version },
       log: deps.log,
     }),
   })
-  return {
-    endpoint: (ctx, request) => (ctx.path === rotationPath ? rotate(ctx, request) : endpoint(ctx, request)),
-    catalog,
-  }
+  return (ctx, request) => (ctx.path === rotationPath ? rotate(ctx, request) : endpoint(ctx, request))
 }
 
 /** What turns a bearer into a caller, the same for every path that takes MCP tokens. */
