@@ -215,15 +215,16 @@ async function thingsBreak(reader: string): Promise<void> {
   await database.query('ALTER TABLE secret_versions RENAME COLUMN no_path TO store_path')
 }
 
+/** What a route wants to be asked with. */
+const queries: Readonly<Record<string, string>> = { '/audit': '?limit=200', '/access': '?resource=login' }
+
 async function collect(): Promise<void> {
   const { api } = gateway
   const firstId = async (list: string) => String(itemsOf((await api.get(`/${list}`)).body)[0]?.['id'])
-  for (const { method, path } of routes.filter((route) => route.method === 'GET' && route.path !== '/audit/export')) {
+  for (const { path } of routes.filter((route) => route.method === 'GET' && route.path !== '/audit/export')) {
     const [, noun = ''] = path.split('/')
     const id = path.endsWith('/:seq') ? '1' : path.includes('/:') ? await firstId(noun) : ''
-    const answer = await api.get(
-      `${path.replace(/:\w+/, id)}${method === 'GET' && path === '/audit' ? '?limit=200' : ''}`,
-    )
+    const answer = await api.get(`${path.replace(/:\w+/, id)}${queries[path] ?? ''}`)
     expect(answer.status, path).toBe(200)
     took('REST answers', JSON.stringify(answer.body))
   }
