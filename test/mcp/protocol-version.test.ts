@@ -34,3 +34,20 @@ test.each([
     protocolVersion: answered,
   })
 })
+
+test.each([
+  ['no id, so that it is a notification', {}],
+  ['a fraction as its id', { id: 1.5 }],
+  ['null as its id', { id: null }],
+  ['an object as its id', { id: {} }],
+  ['another version of JSON-RPC', { id: 1, jsonrpc: '1.0' }],
+])('an initialize with %s is refused, and opens no session', async (_, members) => {
+  const clientInfo = { name: 'malformed', version: '1' }
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo }
+  const message = { jsonrpc: '2.0', method: 'initialize', params, ...members }
+  const answer = await rawMcp(gateway.url, { token, message })
+  expect(answer.status).toBe(400)
+  expect(answer.headers['mcp-session-id']).toBeUndefined()
+  const sessions = itemsOf((await gateway.api.get('/agents/bot/sessions')).body)
+  expect(sessions.filter(({ client }) => (client as { name: string }).name === 'malformed')).toEqual([])
+})

@@ -1,4 +1,4 @@
-import { isInitializeRequest } from '@modelcontextprotocol/server'
+import { isInitializeRequest, isJSONRPCRequest } from '@modelcontextprotocol/server'
 import type Koa from 'koa'
 import { agentFacts } from '../../domain/agents/agent.ts'
 import type { Author } from '../../domain/audit/author.ts'
@@ -90,7 +90,10 @@ async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context,
 
   const message = messageFacts(body.value, ctx.get('mcp-protocol-version') || undefined)
   // The SDK would put its validator's exception on the wire, and by then a session would be open.
-  if (message.kind === 'initialize' && !isInitializeRequest(body.value)) return rpcError(ctx, INVALID_PARAMS)
+  if (message.kind === 'initialize') {
+    if (!isJSONRPCRequest(body.value)) return rpcError(ctx, INVALID_REQUEST)
+    if (!isInitializeRequest(body.value)) return rpcError(ctx, INVALID_PARAMS)
+  }
   const sessionId = ctx.get('mcp-session-id') || undefined
   const launcher = message.kind === 'handshake' ? ok(null) : await launcherOf(deps, standing, ctx, request)
   if (!launcher.ok) return refuse(ctx, request, launcher.error, deps)
