@@ -15,8 +15,11 @@ export type ExchangeFault =
 
 export interface FaultProxy {
   readonly port: number
-  /** Does this to the next exchange whose request has the text in it. @returns when that has begun */
-  strike(textInRequest: string, fault: ExchangeFault): Promise<void>
+  /**
+   * Does this to the next exchange whose request has the text in it, on any connection or, with `after`, on one that has
+   * said that since. @returns when that has begun
+   */
+  strike(textInRequest: string, fault: ExchangeFault, after?: string): Promise<void>
   /** From now on nothing that the server says arrives; connections stay open and new ones are taken. */
   silence(): void
   /** Everything kept back arrives, and all is as before. */
@@ -31,6 +34,9 @@ const BYTES_BEFORE_CUT = 7
 interface Strike {
   readonly text: string
   readonly fault: ExchangeFault
+  readonly after: string | undefined
+  /** The connection that has said what has to come before. */
+  speaker: Socket | undefined
   readonly begun: () => void
 }
 
@@ -50,7 +56,8 @@ export async function faultProxy(firstPort: number): Promise<FaultProxy> {
       else if (fault === 'cut reply') client.end(data.subarray(0, BYTES_BEFORE_CUT))
     })
     client.on('data', (data) => {
-      if (strike !== undefined && data.includes(strike.text)) {
+      if (strike?.after !== undefined && data.includes(strike.after)) strike.speaker = client
+      if (strike !== undefined && isStruck(strike, client, data)) {
         fault = strike.fault
         strike.begun()
         strike = undefined
@@ -75,9 +82,9 @@ export async function faultProxy(firstPort: number): Promise<FaultProxy> {
   if (address === null || typeof address === 'string') throw new TypeError('a TCP listener has a port')
   return {
     port: address.port,
-    strike: (text, fault) =>
+    strike: (text, fault, after) =>
       new Promise((begun) => {
-        strike = { text, fault, begun }
+        strike = { text, fault, after, speaker: undefined, begun }
       }),
     silence: () => {
       silent = true
@@ -95,6 +102,10 @@ export async function faultProxy(firstPort: number): Promise<FaultProxy> {
       for (const socket of sockets) socket.destroy()
     },
   }
+}
+
+function isStruck({ text, after, speaker }: Strike, client: Socket, data: Buffer): boolean {
+  return data.includes(text) && (after === undefined || speaker === client)
 }
 
 function hold(upstream: Socket, ms: number): void {
