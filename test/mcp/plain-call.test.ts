@@ -51,7 +51,8 @@ const outcomes: Readonly<Record<string, Outcome>> = {
 /** The guard's part is played by a table: this test is about what goes over the wire for each outcome. */
 const guard: Guard = {
   call: async (_caller, _tool, { arguments: raw, idempotencyKey }) => {
-    const wanted = typeof raw === 'object' && raw !== null && 'name' in raw ? outcomes[String(raw.name)] : undefined
+    const name = typeof raw === 'object' && raw !== null && 'name' in raw ? String(raw.name) : ''
+    const wanted = Object.hasOwn(outcomes, name) ? outcomes[name] : undefined
     if (idempotencyKey !== undefined)
       return {
         ...trace,
