@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import type { RawAnswer } from './raw-http.ts'
 
 /** Words of a stack, of a driver, or of a path on our machine. */
-const INSIDES = /\bat [\w.<>]+ \(|node_modules|node:internal|\/src\/|\/dist\/|TypeError|RangeError|SELECT |knex/
+const INSIDES = /\bat [\w.<>]+ \(|node_modules|node:internal|\/src\/|\/dist\/|TypeError|RangeError|SELECT |\bknex\b/
 
 /** An answer that anybody can read, whatever the request: no 5xx, nothing of our insides, and an error in a known form. */
 export function expectCivil(answer: RawAnswer): void {
