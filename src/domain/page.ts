@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { type Fault, fault } from '../kernel/fault.ts'
+import { type Fault, fault, must } from '../kernel/fault.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
 
 export const pageLimitDefault = 50
@@ -59,6 +59,24 @@ export async function paginate<T extends Ordered>(
 /** The cursor with which a list that `paginate` made goes on after an item. */
 export function cursorAfter({ createdAt, id }: Ordered): string {
   return encodeCursor([createdAt.toISOString(), id])
+}
+
+/**
+ * All items of a list, oldest first, a page at a time.
+ * @param after where to begin: a cursor that the list gave
+ * @throws FaultError with what the list refuses
+ */
+export async function* everyItem<T>(
+  list: (page: Page) => Promise<Result<Paged<T>, Fault>>,
+  after?: string,
+): AsyncGenerator<T> {
+  let cursor: string | null | undefined = after
+  while (cursor !== null) {
+    const page: Page = { limit: pageLimitMax, order: 'asc', ...(cursor === undefined ? {} : { cursor }) }
+    const found: Paged<T> = must(await list(page))
+    yield* found.items
+    cursor = found.nextCursor
+  }
 }
 
 /** Which part of a list in the order of names is wanted. */

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../../config/config.schema.ts'
 import { createPrivateFile, readPrivateFile } from '../../kernel/private-file.ts'
-import type { Result } from '../../kernel/result.ts'
-import { type Fault, FaultError } from '../../kernel/fault.ts'
+import { must } from '../../kernel/fault.ts'
 import { CliError, exitCodes } from '../cli-error.ts'
 
 /** A key file by the setting that names it. */
@@ -71,9 +70,4 @@ export async function writeKeys(config: Config, keys: readonly StoredKey[]): Pro
 function holdsLinesOf(text: string, present: string): boolean {
   const lines = new Set(present.split('\n'))
   return text.split('\n').every((line) => lines.has(line))
-}
-
-function must<T>(result: Result<T, Fault>): T {
-  if (result.ok) return result.value
-  throw new FaultError(result.error)
 }

@@ -9,8 +9,8 @@ import { tokenChangedEntry } from './token-events.ts'
 export const expiredTokensMax = 100
 
 /**
- * Puts on record that tokens expired, or were not rotated in time, and ends their sessions. Refusing expired tokens does not wait for this: authentication
- * looks at the clock. Safe to run on every replica at once.
+ * Puts on record that tokens expired, or were not rotated in time, and ends their sessions. Refusing expired tokens does not
+ * wait for this: authentication looks at the clock. Safe to run on every replica at once.
  * @returns how many it recorded; when that is `expiredTokensMax`, there may be more
  */
 export async function expireTokens(deps: {

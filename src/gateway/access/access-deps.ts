@@ -1,11 +1,9 @@
 import type { Agent } from '../../domain/agents/agent.ts'
-import { type Page, type Paged, pageLimitMax } from '../../domain/page.ts'
+import { everyItem } from '../../domain/page.ts'
 import type { Stores } from '../../domain/stores.ts'
 import type { Token } from '../../domain/tokens/token.ts'
 import { bearerState } from '../../domain/tokens/token-chain.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { type Fault, FaultError } from '../../kernel/fault.ts'
-import type { Result } from '../../kernel/result.ts'
 import type { Catalog } from '../tools/catalog.ts'
 import { type SimulatedRights, simulatedRights } from './simulated-callers.ts'
 import type { Simulation } from './simulation.ts'
@@ -26,18 +24,4 @@ export async function rightsOf({ stores, clock }: AccessDeps, agent: Agent): Pro
   for await (const token of everyItem((page) => stores.tokens.list({ agent: agent.id }, page)))
     if (bearerState(token, clock.now()) === 'standing') tokens.push(token)
   return simulatedRights(agent, owner, tokens)
-}
-
-/** All items of a list, oldest first, a page at a time. @param after where to begin: a cursor that the list gave */
-export async function* everyItem<T>(
-  list: (page: Page) => Promise<Result<Paged<T>, Fault>>,
-  after?: string,
-): AsyncGenerator<T> {
-  let cursor: string | null | undefined = after
-  while (cursor !== null) {
-    const page = await list({ limit: pageLimitMax, order: 'asc', ...(cursor === undefined ? {} : { cursor }) })
-    if (!page.ok) throw new FaultError(page.error)
-    yield* page.value.items
-    cursor = page.value.nextCursor
-  }
 }

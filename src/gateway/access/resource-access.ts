@@ -1,11 +1,11 @@
 import type { Agent } from '../../domain/agents/agent.ts'
-import { cursorAfter, type Paged } from '../../domain/page.ts'
+import { cursorAfter, everyItem, type Paged } from '../../domain/page.ts'
 import type { Person } from '../../domain/people/person.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { Environment } from '../../kernel/vocabulary.ts'
 import type { OperatorCaller } from '../caller.ts'
-import { type AccessDeps, everyItem, rightsOf } from './access-deps.ts'
+import { type AccessDeps, rightsOf } from './access-deps.ts'
 import { type Access, accessOfAgent, accessOfOperator } from './access-of.ts'
 import { type Registered, registeredHost, registeredSecret, registeredView } from './registered.ts'
 import { type SimulatedRights, simulatedPerson } from './simulated-callers.ts'
@@ -115,8 +115,9 @@ async function* pairsOf({ deps, builtIn, rights }: Search, resource: Registered,
   } else if (place.kind === 'person') {
     for await (const person of everyItem((page) => stores.people.list({}, page), after)) {
       if (person.disabledAt !== null) continue
-      const access = () => accessOfOperator(simulation, simulatedPerson(person), resource)
-      yield { place: placeAfter(place, person), access: rowOf(resource, simulatedPerson(person), access) }
+      const caller = simulatedPerson(person)
+      const access = () => accessOfOperator(simulation, caller, resource)
+      yield { place: placeAfter(place, person), access: rowOf(resource, caller, access) }
     }
   } else {
     const filter = resource.ownerId === null ? { groups: resource.groups } : { owner: resource.ownerId }
@@ -163,12 +164,16 @@ async function* resourcesOf(
   const isOfEnvironment = (resource: Registered) =>
     resource.environment === environment && (shelf !== 'private' || visible === undefined)
   if (shelf === 'host') {
-    for await (const host of everyItem((page) => stores.hosts.list({ groups }, page), after))
-      if (isOfEnvironment(registeredHost(host))) yield registeredHost(host)
+    for await (const host of everyItem((page) => stores.hosts.list({ groups }, page), after)) {
+      const resource = registeredHost(host)
+      if (isOfEnvironment(resource)) yield resource
+    }
   } else {
     const filter = shelf === 'shared' ? { kind: shelf, groups } : { kind: shelf }
-    for await (const secret of everyItem((page) => stores.secrets.list(filter, page), after))
-      if (isOfEnvironment(registeredSecret(secret))) yield registeredSecret(secret)
+    for await (const secret of everyItem((page) => stores.secrets.list(filter, page), after)) {
+      const resource = registeredSecret(secret)
+      if (isOfEnvironment(resource)) yield resource
+    }
   }
 }
 

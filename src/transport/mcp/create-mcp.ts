@@ -19,7 +19,7 @@ import { createActionsOn } from '../../gateway/listing.ts'
 import { createSuspendByPolicy } from '../../gateway/obligations/suspend-agent.ts'
 import { ReleasedValues } from '../../gateway/released-values.ts'
 import { type Catalog, createCatalog } from '../../gateway/tools/catalog.ts'
-import { type Fault, FaultError } from '../../kernel/fault.ts'
+import { type Fault, must } from '../../kernel/fault.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Result } from '../../kernel/result.ts'
 import { Turns } from '../../kernel/turns.ts'
@@ -133,9 +133,7 @@ function createAuthentication({ authority, authFailures, stores, inTransaction }
     revokeReused: async (tokenId, { id: requestId, traceparent, clientIp }) => {
       const client = { ip: clientIp, name: '', version: '' }
       const by = { ...systemAuthor('revoke-reused-token'), requestId, traceparent, client }
-      const revoked = await revokeReused({ inTransaction, clock: authority }, by, tokenId)
-      if (!revoked.ok) throw new FaultError(revoked.error)
-      return revoked.value
+      return must(await revokeReused({ inTransaction, clock: authority }, by, tokenId))
     },
   }
 }

@@ -11,7 +11,7 @@ import type { CallMeter } from '../../gateway/call-meter.ts'
 import type { AgentCaller, RequestFacts } from '../../gateway/caller.ts'
 import { type LimitAnswer, WindowLimit } from '../../gateway/window-limit.ts'
 import { isDeeperThan } from '../../kernel/bounded-text.ts'
-import { type Fault, FaultError, fault } from '../../kernel/fault.ts'
+import { type Fault, fault, must } from '../../kernel/fault.ts'
 import { faults } from '../../kernel/faults.ts'
 import { ok, type Result } from '../../kernel/result.ts'
 import { type AuthenticateDeps, authenticate } from './caller.ts'
@@ -160,8 +160,7 @@ async function remove(
     breakGlass: false,
   }
   const { id, tokenId } = session.value
-  const ended = await deps.sessionTurns.take(tokenId, () => endSession(deps, author, id, 'closed'))
-  if (!ended.ok) throw new FaultError(ended.error)
+  must(await deps.sessionTurns.take(tokenId, () => endSession(deps, author, id, 'closed')))
   ctx.status = 200
   ctx.body = {}
 }

@@ -55,7 +55,10 @@ const isRequest = ajv.compile<PlainRequest>(request)
 const isModernMeta = ajv.compile(meta)
 const isHandshakeMeta = ajv.compile(handshakeMeta)
 
-/** A call that says nothing but its tool, its arguments and perhaps an idempotency key, in exactly the form the specification gives as the usual one. */
+/**
+ * A call that says nothing but its tool, its arguments and perhaps an idempotency key, in exactly the form the specification
+ * gives as the usual one.
+ */
 export interface PlainCall {
   readonly era: 'modern' | 'handshake'
   readonly id: string | number

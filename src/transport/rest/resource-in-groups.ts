@@ -1,6 +1,5 @@
-import { pageLimitMax } from '../../domain/page.ts'
+import { everyItem } from '../../domain/page.ts'
 import type { Stores } from '../../domain/stores.ts'
-import { FaultError } from '../../kernel/fault.ts'
 import { type ResourceInput, strictestEnvironment } from '../../policy/input.ts'
 
 /**
@@ -17,17 +16,9 @@ export async function resourceInGroups(
   if (wanted.length === 0) return { ...resource, groups: [] }
   const names: string[] = []
   const environments: Parameters<typeof strictestEnvironment>[0][number][] = []
-  for (let cursor: string | null | undefined; cursor !== null; ) {
-    const page = await stores.groups.list(
-      { groups: wanted },
-      { limit: pageLimitMax, order: 'asc', ...(cursor === undefined ? {} : { cursor }) },
-    )
-    if (!page.ok) throw new FaultError(page.error)
-    for (const { name, environment } of page.value.items) {
-      names.push(name)
-      environments.push(environment)
-    }
-    cursor = page.value.nextCursor
+  for await (const { name, environment } of everyItem((page) => stores.groups.list({ groups: wanted }, page))) {
+    names.push(name)
+    environments.push(environment)
   }
   return { ...resource, groups: names, environment: strictestEnvironment(environments) }
 }
