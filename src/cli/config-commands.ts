@@ -63,7 +63,7 @@ function sourcesOf({ config: file }: ConfigFlags): ConfigSources {
 }
 
 /** Every problem at once, as the end of a command. */
-export function configProblems(problems: readonly ConfigProblem[]): CliError {
+function configProblems(problems: readonly ConfigProblem[]): CliError {
   const lines = problems.map(({ place, problem }) => `\n  ${place} ${problem}`).join('')
   return new CliError(exitCodes.configuration, `the configuration is not valid:${lines}`)
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { openKeys } from '../app.ts'
-import { FaultError, must } from '../kernel/fault.ts'
+import { must } from '../kernel/fault.ts'
 import { standardLog } from '../kernel/log.ts'
+import { appRefusal } from './app-refusal.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import { type ConfigFlags, load } from './config-commands.ts'
 import type { CliIo } from './io.ts'
@@ -69,17 +70,6 @@ async function changed(flags: KeysFlags, change: (keys: Keys, flags: KeysFlags) 
       await opened.stop()
     }
   } catch (error) {
-    throw refusalOf(error)
+    throw appRefusal(error)
   }
-}
-
-function refusalOf(error: unknown): unknown {
-  if (error instanceof FaultError) {
-    const { code, message, detail } = error.fault
-    const exitCode = code === 'CONFIGURATION_INVALID' ? exitCodes.configuration : exitCodes.failed
-    return new CliError(exitCode, [message, detail].filter(Boolean).join(': '), error)
-  }
-  // The text is the operator's; the class lies where the command line does not reach.
-  const isExpected = error instanceof Error && error.name === 'EmbeddedClusterError'
-  return isExpected ? new CliError(exitCodes.failed, error.message, error) : error
 }

@@ -1,6 +1,6 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ServerProcess, startServer } from '../load/processes.ts'
@@ -66,4 +66,17 @@ test('an embedded database is backed up while its gateway runs or not, and resto
   const second = await start('second')
   expect(await groupsAt(second)).toMatchObject([{ name: 'edge' }])
   expect((await restClient(second.url, adminKey).get('/audit/verify')).body).toMatchObject({ ok: true })
+})
+
+test.each([
+  ['backup', () => backup('second', 'of-a-folder')],
+  ['keys', () => cli(['keys', 'prune', '--config', configOf('second')])],
+])('%s says what is wrong with an embedded database that cannot be opened, and what to do', async (_, command) => {
+  const version = join(folder, 'second', 'postgres', 'data', 'PG_VERSION')
+  rmSync(join(folder, 'second'), { recursive: true, force: true })
+  mkdirSync(dirname(version), { recursive: true })
+  writeFileSync(version, '9.6\n')
+  const { exitCode, stdout, stderr } = await command()
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+  expect(stderr).toMatch(/^certlocker: .*(?:move it away|restore it|database\.url).*\n$/u)
 })

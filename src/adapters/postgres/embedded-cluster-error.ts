@@ -1,7 +1,9 @@
+import { FaultError, fault } from '../../kernel/fault.ts'
+
 /** The embedded database cannot be had. The message says what stands in the way and what the operator can do about it. */
-export class EmbeddedClusterError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options)
+export class EmbeddedClusterError extends FaultError {
+  constructor(message: string, { cause }: ErrorOptions = {}) {
+    super(fault('DATABASE_UNAVAILABLE', { message, cause }))
     this.name = 'EmbeddedClusterError'
   }
 }

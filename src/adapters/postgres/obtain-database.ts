@@ -12,7 +12,7 @@ export interface ObtainedDatabase {
 /**
  * Reaches the operator's database, or starts an embedded one where none is named.
  * @param of.directory where the embedded cluster lies
- * @throws FaultError, EmbeddedClusterError
+ * @throws FaultError
  */
 export async function obtainDatabase(
   of: { readonly url: Secret<string> | undefined; readonly directory: string },

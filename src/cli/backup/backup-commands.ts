@@ -1,24 +1,20 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { settingsEnvironment } from '../../config/cli-environment.ts'
 import type { Config } from '../../config/config.schema.ts'
-import { loadConfig } from '../../config/load-config.ts'
-import { FaultError } from '../../kernel/fault.ts'
 import { standardLog } from '../../kernel/log.ts'
 import { privateFileProblem } from '../../kernel/private-file.ts'
+import { appRefusal } from '../app-refusal.ts'
 import { CliError, exitCodes } from '../cli-error.ts'
-import { configProblems } from '../config-commands.ts'
+import { type ConfigFlags, load } from '../config-commands.ts'
 import type { CliIo } from '../io.ts'
 import { packageVersion } from '../version.ts'
 import { backUp, type BackupSummary, type DatabaseArchive } from './backup.ts'
 import { checkBackup, restore, type RestoreSummary } from './restore.ts'
 import { passphraseCharactersMin } from './sealed-keys.ts'
 
-interface CommonFlags {
-  readonly config?: string
+interface CommonFlags extends ConfigFlags {
   readonly passphraseFile?: string
-  readonly json?: true
 }
 
 /** Adds `certlocker backup` and `certlocker restore`. */
@@ -35,7 +31,7 @@ export function registerBackupCommands(program: Command, io: CliIo): void {
       if ((flags.withKeys === true) !== (flags.passphraseFile !== undefined))
         throw new CliError(exitCodes.usage, '--with-keys and --passphrase-file go together: give both or neither')
       const passphrase = await passphraseOf(flags, io)
-      const config = await configOf(flags)
+      const { config } = await load(flags)
       const request = { config, file: resolve(flags.output), version: packageVersion(), passphrase }
       const summary = await withArchive(config, 'backup', (archive) => backUp(archive, request))
       io.stdout.write(flags.json ? json(summary) : backupText(summary))
@@ -45,19 +41,13 @@ export function registerBackupCommands(program: Command, io: CliIo): void {
     .option('--force', 'replace what is in the database')
     .action(async (file: string, flags: CommonFlags & { readonly force?: true }) => {
       const passphrase = await passphraseOf(flags, io)
-      const config = await configOf(flags)
+      const { config } = await load(flags)
       const backup = await checkBackup(resolve(file), passphrase)
       const summary = await withArchive(config, 'restore', (archive) =>
         restore(archive, backup, config, flags.force === true),
       )
       io.stdout.write(flags.json ? json(summary) : restoreText(summary))
     })
-}
-
-async function configOf({ config: file }: CommonFlags): Promise<Config> {
-  const loaded = await loadConfig({ environment: settingsEnvironment(), ...(file === undefined ? {} : { file }) })
-  if (!loaded.ok) throw configProblems(loaded.error)
-  return loaded.value.config
 }
 
 async function passphraseOf({ passphraseFile: file }: CommonFlags, io: CliIo): Promise<string | undefined> {
@@ -87,10 +77,7 @@ async function withArchive<T>(
       await archive.close()
     }
   } catch (error) {
-    if (!(error instanceof FaultError)) throw error
-    const { code, message, detail } = error.fault
-    const exitCode = code === 'CONFIGURATION_INVALID' ? exitCodes.configuration : exitCodes.failed
-    throw new CliError(exitCode, [message, detail].filter(Boolean).join(': '), error)
+    throw appRefusal(error)
   }
 }
 

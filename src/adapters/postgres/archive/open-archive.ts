@@ -1,9 +1,8 @@
 import type { Log } from '../../../kernel/log.ts'
-import { FaultError, fault } from '../../../kernel/fault.ts'
+import { FaultError } from '../../../kernel/fault.ts'
 import type { Secret } from '../../../kernel/secret.ts'
 import { databaseFault } from '../database-fault.ts'
 import { attachToCluster } from '../embedded-cluster.ts'
-import { EmbeddedClusterError } from '../embedded-cluster-error.ts'
 import { type ObtainedDatabase, obtainDatabase } from '../obtain-database.ts'
 import { openDatabase } from '../pool.ts'
 import { dumpDatabase } from './dump-database.ts'
@@ -68,8 +67,6 @@ async function translated<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof EmbeddedClusterError)
-      throw new FaultError(fault('DATABASE_UNAVAILABLE', { message: error.message, cause: error }))
     const known = databaseFault(error)
     throw known.code === 'INTERNAL' ? error : new FaultError(known)
   }
