@@ -1,4 +1,5 @@
-import { access, constants } from 'node:fs/promises'
+import { X509Certificate } from 'node:crypto'
+import { access, constants, readFile } from 'node:fs/promises'
 import { parseCidr } from '../kernel/cidr.ts'
 import { isLoopback } from '../kernel/loopback.ts'
 import { privateFileProblem } from '../kernel/private-file.ts'
@@ -22,7 +23,10 @@ export async function settingProblems(config: Config): Promise<readonly ConfigPr
       ? []
       : [addressProblem('vault.address', vault.address), ...loginProblems(vault.auth)]),
     ...(launcher.oidc === undefined ? [] : launcherProblems(launcher.oidc)),
-    vault.caFile === undefined ? undefined : await fileProblem('vault.caFile', vault.caFile),
+    launcher.oidc?.jwksFile === undefined
+      ? undefined
+      : await fileProblem('launcher.oidc.jwksFile', launcher.oidc.jwksFile),
+    vault.caFile === undefined ? undefined : await certificatesProblem('vault.caFile', vault.caFile),
   ].filter((problem) => problem !== undefined)
 }
 
@@ -83,6 +87,23 @@ async function fileProblem(place: string, file: string): Promise<ConfigProblem |
     return undefined
   } catch {
     return { place, problem: `names ${file}, which cannot be read` }
+  }
+}
+
+/** Found here, since TLS passes over what is no certificate, and every server is unknown then. */
+async function certificatesProblem(place: string, file: string): Promise<ConfigProblem | undefined> {
+  const unreadable = await fileProblem(place, file)
+  if (unreadable !== undefined) return unreadable
+  const blocks = (await readFile(file, 'utf8')).match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? []
+  if (blocks.length > 0 && blocks.every(isCertificate)) return undefined
+  return { place, problem: `names ${file}, which does not hold certificates in PEM, all of them whole` }
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0
+  } catch {
+    return false
   }
 }
 

@@ -3,9 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { benchAuditAppend } from './audit-bench.ts'
-import type { CallLoad } from './call-load.ts'
 import { benchDecisions } from './decision-bench.ts'
-import { listedSecrets, measure, type Measured, median, middle, seed, startCommand } from './measured.ts'
+import { contest, listedSecrets, measure, resultOf, type Round, startCommand } from './measured.ts'
 import { memoryMb, startServer } from './processes.ts'
 import { benchScale } from './scale-bench.ts'
 
@@ -57,30 +56,14 @@ async function benchCalls(say: (line: string) => void) {
   const restartMs = performance.now() - againMs
   const bare = await startServer(['--import', 'tsx', 'test/load/bare-server.ts', 'bare'], {})
   try {
-    const token = await seed(gateway.url, adminKey)
-    const read: CallLoad = { url: gateway.url, token, tool: 'certlocker_get_secret', args: { name: 'bench-000' } }
-    const yardstick: CallLoad = { ...read, url: bare.url, token: 'bare' }
-    for (const [server, load] of [
-      [gateway, read],
-      [bare, yardstick],
-    ] as const)
-      await measure(server, load, { connections: 16, ms: ROUND_MS })
-    const rounds = new Map(
-      CONNECTIONS.map((connections) => [connections, { gateway: [] as Measured[], bare: [] as Measured[] }]),
-    )
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const [connections, results] of rounds) {
-        results.bare.push(await measure(bare, yardstick, { connections, ms: ROUND_MS }))
-        results.gateway.push(await measure(gateway, read, { connections, ms: ROUND_MS }))
-      }
-    }
+    const { read, round } = await contest(gateway, bare, { adminKey, msOfRound: ROUND_MS })
+    const rounds = new Map(CONNECTIONS.map((connections): [number, Round[]] => [connections, []]))
+    for (let each = 0; each < ROUNDS; each++)
+      for (const [connections, results] of rounds) results.push(await round({ connections, ms: ROUND_MS }))
     const stages = await stageMs(gateway.url, adminKey)
     const memory = memoryMb(gateway.pid)
     const calls = [...rounds].map(([connections, results]) => {
-      const ratio = median(
-        results.gateway.map(({ perSecond }, index) => perSecond / (results.bare[index]?.perSecond ?? Number.NaN)),
-      )
-      const [ours, theirs] = [middle(results.gateway), middle(results.bare)]
+      const { ratio, gateway: ours, bare: theirs } = resultOf(results)
       say(
         `get_secret, ${connections} connections: ${Math.round(ours.perSecond)}/s, ${ratio.toFixed(2)} × bare SDK (${Math.round(theirs.perSecond)}/s); p50 ${ours.p50Ms.toFixed(1)} ms, p99 ${ours.p99Ms.toFixed(1)} ms; CPU per call ${ours.cpuMsPerCall.toFixed(2)} ms + database ${ours.databaseCpuMsPerCall.toFixed(2)} ms (bare ${theirs.cpuMsPerCall.toFixed(2)} ms)`,
       )

@@ -34,8 +34,46 @@ export async function measure(
   }
 }
 
+/** The gateway and the bare SDK server, asked the same in turns. */
+export interface Contest {
+  readonly read: CallLoad
+  /** The next round of both; results of different rounds are not to be compared. */
+  readonly round: (options: { readonly connections: number; readonly ms: number }) => Promise<Round>
+}
+
+export interface Round {
+  readonly gateway: Measured
+  readonly bare: Measured
+}
+
+/** Seeds the gateway, and warms both servers up. */
+export async function contest(
+  gateway: ServerProcess,
+  bare: ServerProcess,
+  { adminKey, msOfRound }: { readonly adminKey: string; readonly msOfRound: number },
+): Promise<Contest> {
+  const token = await seed(gateway.url, adminKey)
+  const read: CallLoad = { url: gateway.url, token, tool: 'certlocker_get_secret', args: { name: 'bench-000' } }
+  const yardstick: CallLoad = { ...read, url: bare.url, token: 'bare' }
+  const round: Contest['round'] = async (options) => {
+    const theirs = await measure(bare, yardstick, options)
+    return { bare: theirs, gateway: await measure(gateway, read, options) }
+  }
+  await round({ connections: 16, ms: msOfRound })
+  return { read, round }
+}
+
+/** The middle of several rounds, and the middle of how the gateway compared within each. */
+export function resultOf(rounds: readonly Round[]): Round & { readonly ratio: number } {
+  return {
+    ratio: median(rounds.map(({ gateway, bare }) => gateway.perSecond / bare.perSecond)),
+    gateway: middle(rounds.map(({ gateway }) => gateway)),
+    bare: middle(rounds.map(({ bare }) => bare)),
+  }
+}
+
 /** One agent that may read `listedSecrets` secrets. @returns its token */
-export async function seed(url: string, adminKey: string): Promise<string> {
+async function seed(url: string, adminKey: string): Promise<string> {
   const api = restClient(url, adminKey)
   await api.create('/groups', { name: 'staging', environment: 'staging' })
   await api.create('/people', { email: 'bench@example.com', name: 'Bench', role: 'operator', groups: ['staging'] })
@@ -62,12 +100,12 @@ export async function seed(url: string, adminKey: string): Promise<string> {
   return String(value)
 }
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }
 
 /** The round whose rate is the median. */
-export function middle(results: readonly Measured[]): Measured {
+function middle(results: readonly Measured[]): Measured {
   const [result] = results.toSorted((a, b) => a.perSecond - b.perSecond).slice(Math.floor(results.length / 2))
   if (result === undefined) throw new Error('nothing was measured')
   return result

@@ -4,8 +4,7 @@ import type { Knex } from 'knex'
 import { newId } from '../../src/kernel/ids.ts'
 import { completion, decision } from './audit-bench.ts'
 import { type BenchDatabase, benchDatabase } from './bench-database.ts'
-import type { CallLoad } from './call-load.ts'
-import { measure, type Measured, median, middle, seed, startCommand } from './measured.ts'
+import { contest, type Measured, resultOf, type Round, startCommand } from './measured.ts'
 import { startServer } from './processes.ts'
 
 const SIZES = [
@@ -38,28 +37,16 @@ export async function benchScale(say: (line: string) => void): Promise<readonly 
   })
   const bare = await startServer(['--import', 'tsx', 'test/load/bare-server.ts', 'bare'], {})
   try {
-    const token = await seed(gateway.url, adminKey)
-    const read: CallLoad = { url: gateway.url, token, tool: 'certlocker_get_secret', args: { name: 'bench-000' } }
-    const yardstick: CallLoad = { ...read, url: bare.url, token: 'bare' }
-    for (const [server, load] of [
-      [gateway, read],
-      [bare, yardstick],
-    ] as const)
-      await measure(server, load, ROUND)
+    const { round } = await contest(gateway, bare, { adminKey, msOfRound: ROUND.ms })
     const points: ScalePoint[] = []
     for (const size of SIZES) {
       await addAgents(database.knex, size.agents)
       await addEvents(database, size.events)
-      const results = { gateway: [] as Measured[], bare: [] as Measured[] }
-      for (let round = 0; round < ROUNDS; round++) {
-        results.bare.push(await measure(bare, yardstick, ROUND))
-        results.gateway.push(await measure(gateway, read, ROUND))
-      }
-      const ratio = median(
-        results.gateway.map(({ perSecond }, index) => perSecond / (results.bare[index]?.perSecond ?? Number.NaN)),
-      )
-      const point = { ...size, ratio, gateway: middle(results.gateway) }
-      const { perSecond, cpuMsPerCall } = point.gateway
+      const rounds: Round[] = []
+      while (rounds.length < ROUNDS) rounds.push(await round(ROUND))
+      const { ratio, gateway: ours } = resultOf(rounds)
+      const point = { ...size, ratio, gateway: ours }
+      const { perSecond, cpuMsPerCall } = ours
       say(
         `with ${size.agents} agents and ${size.events} events: ${Math.round(perSecond)}/s, ${ratio.toFixed(2)} × bare SDK; CPU per call ${cpuMsPerCall.toFixed(2)} ms`,
       )

@@ -2,6 +2,7 @@ import { OAuth2Server } from 'oauth2-mock-server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AuditEvent } from '../../src/domain/audit/event.ts'
 import { given } from '../support/given.ts'
+import { initialize, rawMcp } from '../support/raw-mcp.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 
 const audience = 'certlocker'
@@ -35,25 +36,21 @@ async function idToken(email: string): Promise<string> {
   })
 }
 
-async function call(headers: Record<string, string>, client = 'modern') {
-  const name = 'certlocker_get_secret'
-  return fetch(`${gateway.url}/rest/mcp`, {
-    method: 'POST',
+const call = (headers: Record<string, string>, client = 'modern') =>
+  rawMcp(gateway.url, {
+    token,
     headers: {
-      authorization: `Bearer ${token}`,
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
       'mcp-protocol-version': '2026-07-28',
       'mcp-method': 'tools/call',
-      'mcp-name': name,
+      'mcp-name': 'certlocker_get_secret',
       ...headers,
     },
-    body: JSON.stringify({
+    message: {
       jsonrpc: '2.0',
       id: 1,
       method: 'tools/call',
       params: {
-        name,
+        name: 'certlocker_get_secret',
         arguments: { name: 'edge-key' },
         _meta: {
           'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -61,27 +58,10 @@ async function call(headers: Record<string, string>, client = 'modern') {
           'io.modelcontextprotocol/clientCapabilities': {},
         },
       },
-    }),
-  })
-}
-
-async function initialize(headers: Record<string, string>) {
-  return fetch(`${gateway.url}/rest/mcp`, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${token}`,
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      ...headers,
     },
-    body: JSON.stringify({
-      jsonrpc: '2.0',
-      id: 1,
-      method: 'initialize',
-      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'shake', version: '1' } },
-    }),
   })
-}
+
+const shakeHands = (headers: Record<string, string>) => rawMcp(gateway.url, { token, headers, message: initialize })
 
 async function auditEvents(type: string): Promise<AuditEvent[]> {
   const { body } = await gateway.api.get(`/audit?type=${type}&limit=200`)
@@ -100,9 +80,9 @@ describe('who launched a client', () => {
     const ann = { name: 'ann@example.com', verified: true }
     expect(await launchers('AI_AGENT_SESSION_STARTED', 'proven')).toEqual([ann])
     expect(await launchers('AI_AGENT_CALL_COMPLETED', 'proven')).toEqual([ann])
-    const opened = await initialize({ 'x-certlocker-launcher-token': await idToken('ann@example.com') })
+    const opened = await shakeHands({ 'x-certlocker-launcher-token': await idToken('ann@example.com') })
     expect(opened.status).toBe(200)
-    expect(await launchers('AI_AGENT_SESSION_STARTED', 'shake')).toEqual([ann])
+    expect(await launchers('AI_AGENT_SESSION_STARTED', 'raw')).toEqual([ann])
   })
 
   test('is told apart: what one proven launcher does is never said of another', async () => {
@@ -121,13 +101,13 @@ describe('who launched a client', () => {
 
   test('refuses a token that proves nothing, whatever is claimed beside it, and says why to the operator alone', async () => {
     const forged = `${await idToken('ann@example.com')}x`
-    for (const send of [call, initialize]) {
+    for (const send of [call, shakeHands]) {
       const answer = await send({
         'x-certlocker-launcher-token': forged,
         'x-certlocker-launched-by': 'ann@example.com',
       })
       expect(answer.status).toBe(401)
-      expect(await answer.text()).not.toMatch(/launcher|signature/i)
+      expect(answer.text).not.toMatch(/launcher|signature/i)
     }
     const failed = await auditEvents('AI_AGENT_AUTH_FAILED')
     expect(failed.map(({ code, agent }) => [code, agent?.name])).toEqual([

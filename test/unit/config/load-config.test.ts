@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { rootCertificates } from 'node:tls'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -206,6 +207,34 @@ describe('Vault', () => {
     const places = await placesOfProblems({ CERTLOCKER_VAULT__CA_FILE: join(folder, 'absent') })
     expect(places).toEqual(['vault.caFile'])
   })
+
+  test.each([
+    ['nothing', ''],
+    ['no PEM', 'see the wiki'],
+    ['a certificate cut short', `${rootCertificates[0]?.slice(0, 200)}\n-----END CERTIFICATE-----\n`],
+    [
+      'a damaged one after a good one',
+      `${rootCertificates[0]}\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----`,
+    ],
+  ])('is not checked against a file that holds %s', async (_, text) => {
+    expect(await placesOfProblems({ CERTLOCKER_VAULT__CA_FILE: file('ca.pem', text) })).toEqual(['vault.caFile'])
+  })
+
+  test('is checked against a file that holds one certificate or several', async () => {
+    for (const count of [1, 3]) {
+      const ca = file('ca.pem', `# ours\n${rootCertificates.slice(0, count).join('\n')}\n`)
+      expect(await placesOfProblems({ CERTLOCKER_VAULT__CA_FILE: ca })).toEqual([])
+    }
+  })
+})
+
+test('the file with the keys of the issuer of ID tokens can be read', async () => {
+  const oidc = {
+    CERTLOCKER_LAUNCHER__OIDC__ISSUER: 'https://id.example.com',
+    CERTLOCKER_LAUNCHER__OIDC__AUDIENCE: 'certlocker',
+  }
+  const absent = { ...oidc, CERTLOCKER_LAUNCHER__OIDC__JWKS_FILE: join(folder, 'absent') }
+  expect(await placesOfProblems(absent)).toEqual(['launcher.oidc.jwksFile'])
 })
 
 describe('a credential', () => {

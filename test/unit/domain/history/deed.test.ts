@@ -1,31 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import type { AuditEvent } from '../../../../src/domain/audit/event.ts'
 import { deedOf } from '../../../../src/domain/history/deed.ts'
+import { anEvent } from '../../../support/an-event.ts'
 
-const event: AuditEvent = {
-  seq: 1,
-  id: 'evt_1',
+const event = anEvent({
   at: '2026-03-01T09:30:00.250Z',
   type: 'AI_AGENT_POLICY_ALLOWED',
-  actor: { kind: 'agent', id: 'agt_1', name: 'cursor-ops' },
-  agent: { id: 'agt_1', name: 'cursor-ops', owner: 'ada@example.com', riskLevel: 'low' },
-  tokenId: 'tok_1',
-  sessionId: 'ses_1',
-  launcher: null,
-  client: null,
-  tool: 'certlocker_get_secret',
   resource: { type: 'secret', id: 'sec_1', name: 'prod-db', groups: ['prod'], environment: 'production', version: 0 },
   outcome: 'allow',
   code: null,
-  reasons: [],
-  decisionId: 'dec_1',
-  attempt: 1,
-  policy: null,
-  inputDigest: null,
-  requestId: null,
-  traceparent: null,
   details: {},
-}
+})
 
 describe('what an event adds to the history of its agent', () => {
   test('an allowed read counts the secret, and production', () => {
