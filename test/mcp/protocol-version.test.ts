@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { given } from '../support/given.ts'
 import { itemsOf } from '../support/items.ts'
-import { handshakeMessage, rawMcp, rpcOf } from '../support/raw-mcp.ts'
+import { handshakeMessage, openSession, rawMcp, rpcOf } from '../support/raw-mcp.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 
 let gateway: TestGateway
-let token: string | undefined
+let token = ''
 
 beforeAll(async () => {
   gateway = await testGateway()
-  token = (await given(gateway, { agents: [{ name: 'bot', groups: ['edge'] }] }))['bot']
+  token = (await given(gateway, { agents: [{ name: 'bot', groups: ['edge'] }] }))['bot'] ?? ''
 })
 afterAll(() => gateway.stop())
 
@@ -50,4 +50,15 @@ test.each([
   expect(answer.headers['mcp-session-id']).toBeUndefined()
   const sessions = itemsOf((await gateway.api.get('/agents/bot/sessions')).body)
   expect(sessions.filter(({ client }) => (client as { name: string }).name === 'malformed')).toEqual([])
+})
+
+test.each([
+  ['alone', []],
+  ['after another request', [handshakeMessage('ping', {})]],
+])('an initialize in a batch, %s, is refused as no request, in the words of JSON-RPC', async (_, others) => {
+  const headers = { 'mcp-session-id': await openSession(gateway.url, token), 'mcp-protocol-version': '2025-03-26' }
+  const handshake = handshakeMessage('initialize', { protocolVersion: null, capabilities: {} })
+  const answer = await rawMcp(gateway.url, { token, headers, message: [...others, handshake] })
+  expect(answer.status).toBe(400)
+  expect(JSON.parse(answer.text)).toMatchObject({ error: { code: -32600, message: 'Invalid Request' } })
 })

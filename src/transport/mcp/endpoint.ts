@@ -16,7 +16,7 @@ import { faults } from '../../kernel/faults.ts'
 import { ok, type Result } from '../../kernel/result.ts'
 import { type AuthenticateDeps, authenticate } from './caller.ts'
 import { type CallSessionDeps, namedSession, sessionOf } from './call-session.ts'
-import { messageFacts } from './message.ts'
+import { isInitialize, messageFacts } from './message.ts'
 import { readJson } from '../http/read-json-body.ts'
 import type { Handler } from './handler-types.ts'
 import type { FindLauncher } from './launcher.ts'
@@ -85,8 +85,11 @@ async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context,
   if (!body.ok)
     return body.error.code === 'BODY_INVALID' ? rpcError(ctx, PARSE_ERROR) : refuse(ctx, request, body.error)
   if (isDeeperThan(body.value, MESSAGE_DEPTH_MAX)) return rpcError(ctx, INVALID_REQUEST)
-  // A batch (revision 2025-03-26) is as many calls as it holds.
-  if (Array.isArray(body.value) && body.value.length > 1 && !isWithinLimit(body.value.length - 1)) return
+  if (Array.isArray(body.value)) {
+    // A batch (revision 2025-03-26) is as many calls as it holds, and none of them may be the handshake.
+    if (body.value.length > 1 && !isWithinLimit(body.value.length - 1)) return
+    if (body.value.some(isInitialize)) return rpcError(ctx, INVALID_REQUEST)
+  }
 
   const message = messageFacts(body.value, ctx.get('mcp-protocol-version') || undefined)
   // The SDK would put its validator's exception on the wire, and by then a session would be open.

@@ -25,12 +25,17 @@ export function messageFacts(body: unknown, protocolHeader: string | undefined):
       protocolVersion: modern || (protocolHeader ?? ''),
     }
   }
-  if (member(body, 'method') === 'initialize') {
+  if (isInitialize(body)) {
     const asked = text(member(params, 'protocolVersion'))
     const protocolVersion = handshakeRevisions.includes(asked) ? asked : (handshakeRevisions[0] ?? '')
     return { kind: 'initialize', client: clientOf(member(params, 'clientInfo')), protocolVersion }
   }
   return { kind: 'handshake', client: { name: '', version: '' }, protocolVersion: protocolHeader ?? '' }
+}
+
+/** Whether a message is the handshake of the eras that have one. */
+export function isInitialize(message: unknown): boolean {
+  return member(message, 'method') === 'initialize'
 }
 
 function isModern(protocolHeader: string | undefined): boolean {
