@@ -41,17 +41,17 @@ module.exports = {
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'only-app-constructs-adapters',
-      comment: 'adapters are constructed in app.ts and handed inward as ports',
+      comment: 'adapters are constructed in app.ts and app/, and handed inward as ports',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(app\\.ts|adapters/)' },
+      from: { path: '^src/', pathNot: '^src/(app\\.ts|app/|adapters/)' },
       to: { path: '^src/adapters/' },
     },
     {
       name: 'no-way-up',
-      comment: 'app.ts is imported by main.ts, main.ts by the command line',
+      comment: 'app.ts and its parts in app/ are imported by main.ts, main.ts by the command line',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(main\\.ts|cli/)' },
-      to: { path: '^src/(app|main)\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(main\\.ts|app\\.ts|app/|cli/)' },
+      to: { path: '^src/((app|main)\\.ts$|app/)' },
     },
     {
       name: 'cli-talks-rest',

@@ -68,7 +68,7 @@ async function withArchive<T>(
   purpose: 'backup' | 'restore',
   work: (archive: DatabaseArchive) => Promise<T>,
 ): Promise<T> {
-  const { openDatabaseArchive } = await import('../../app.ts')
+  const { openDatabaseArchive } = await import('../../app/open-store.ts')
   try {
     const archive = await openDatabaseArchive(config, purpose, standardLog('warn'))
     try {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { openDatabaseArchive } from '../../app.ts'
+import type { openDatabaseArchive } from '../../app/open-store.ts'
 import type { Config } from '../../config/config.schema.ts'
 import { type Manifest, writeBackupFile } from './backup-file.ts'
 import { keyFiles, readKeys } from './key-files.ts'

@@ -1,0 +1,39 @@
+import { join } from 'node:path'
+import { openConnection } from '../adapters/postgres/open-connection.ts'
+import type { Config } from '../config/config.schema.ts'
+import { auditLines } from '../domain/audit/log-line.ts'
+import { openAudit } from '../domain/audit/open-audit.ts'
+import { PostgresAuditLog } from '../domain/audit/postgres-audit-log.ts'
+import { must } from '../kernel/fault.ts'
+import type { Undo } from '../kernel/started.ts'
+import type { Store } from './open-store.ts'
+
+/** The audit log: checked from its last checkpoint on, or the start is refused. */
+export async function openRecord(
+  config: Config,
+  auditLine: (lines: string) => void,
+  { address, knex, history, authority }: Store,
+  undo: Undo,
+) {
+  const auditLog = new PostgresAuditLog({
+    knex,
+    openConnection: () => openConnection({ ...address, applicationName: 'certlocker-audit' }),
+    clock: authority,
+    observers: [
+      {
+        appended: (events) => {
+          for (const event of events) history.record(event)
+          authority.appended(events)
+        },
+        authority: (epoch, nowMs) => authority.observe(epoch, nowMs),
+      },
+      auditLines(auditLine),
+    ],
+  })
+  undo.push(() => auditLog.close())
+  const { keyFile, acceptTruncated } = config.audit
+  const directory = join(config.dataDir, 'audit')
+  const audit = must(await openAudit({ knex, clock: authority, auditLog, keyFile, directory, acceptTruncated }))
+  undo.push(async () => void must(await audit.checkpointer.checkpoint()))
+  return { auditLog, audit }
+}
