@@ -1,9 +1,15 @@
+import { goTools, obtainGoTool } from './go-tool.ts'
 import { obtainOpenBao } from './openbao.ts'
+import type { ObtainedTool } from './tool-cache.ts'
 
-// Without it the tests go on, and say that it was missing; with CI=true that is then a failure.
-const tool = await obtainOpenBao()
-process.stdout.write(
-  typeof tool === 'string'
-    ? `bao is missing (${tool}): put OpenBao on PATH, or install Go 1.25 or newer\n`
-    : `${tool.path} (${tool.from})\n`,
-)
+// Without one the tests go on, and say that it was missing; with CI=true that is then a failure.
+function say(name: string, tool: ObtainedTool | string): void {
+  process.stdout.write(
+    typeof tool === 'string'
+      ? `${name} is missing (${tool}): install Go 1.25 or newer\n`
+      : `${tool.path} (${tool.from})\n`,
+  )
+}
+
+say('bao', await obtainOpenBao())
+for (const tool of Object.values(goTools)) say(tool.name, await obtainGoTool(tool))

@@ -1,0 +1,64 @@
+import { join } from 'node:path'
+import { cachedToolPath, failureOf, type ObtainedTool, putInPlace } from './tool-cache.ts'
+
+const INSTALL_MS = 15 * 60_000
+const VERSION_MS = 30_000
+
+export interface GoTool {
+  /** Of the command, and of the tool in the cache. */
+  readonly name: string
+  readonly version: string
+  /** What `go install` is given, without the version. */
+  readonly goPackage: string
+  /** Arguments with which the command says that it is there, and ends with exit code 0. */
+  readonly probe: readonly string[]
+}
+
+/** The real counterparts that Go builds, each of one version. */
+export const goTools = {
+  oras: { name: 'oras', version: '1.3.6', goPackage: 'oras.land/oras/cmd/oras', probe: ['version'] },
+  registry: {
+    name: 'registry',
+    version: '3.1.2',
+    goPackage: 'github.com/distribution/distribution/v3/cmd/registry',
+    probe: ['--version'],
+  },
+  pebble: {
+    name: 'pebble',
+    version: '2.10.1',
+    goPackage: 'github.com/letsencrypt/pebble/v2/cmd/pebble',
+    probe: ['-version'],
+  },
+  pebbleChallenges: {
+    name: 'pebble-challtestsrv',
+    version: '2.10.1',
+    goPackage: 'github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv',
+    probe: ['-version'],
+  },
+} as const satisfies Readonly<Record<string, GoTool>>
+
+/** Where a pinned tool already is: the tool cache. One on PATH is not looked at: it may be of any version. */
+async function findGoTool({ name, version, probe }: GoTool): Promise<ObtainedTool | undefined> {
+  const path = cachedToolPath(name, version)
+  const failure = await failureOf(path, probe, { timeout: VERSION_MS })
+  return failure === undefined ? { path, from: 'cache' } : undefined
+}
+
+/** Finds a pinned tool or installs it with Go. @returns the tool, or why there is none */
+export async function obtainGoTool(tool: GoTool): Promise<ObtainedTool | string> {
+  const found = await findGoTool(tool)
+  if (found !== undefined) return found
+  const path = cachedToolPath(tool.name, tool.version)
+  const failure = await putInPlace(path, async (directory) => {
+    const failed = await failureOf(
+      'go',
+      ['install', '-trimpath', '-ldflags', '-s -w', `${tool.goPackage}@v${tool.version}`],
+      {
+        env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false', GOBIN: directory },
+        timeout: INSTALL_MS,
+      },
+    )
+    return failed === undefined ? { made: join(directory, tool.name) } : { failure: failed }
+  })
+  return failure === undefined ? { path, from: 'go install' } : `go install: ${failure}`
+}
