@@ -33,7 +33,7 @@ export const goTools = {
     name: 'pebble-challtestsrv',
     version: '2.10.1',
     goPackage: 'github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv',
-    probe: ['-version'],
+    probe: ['-help'],
   },
 } as const satisfies Readonly<Record<string, GoTool>>
 
