@@ -60,7 +60,7 @@ module.exports = {
       from: { path: '^src/cli/' },
       to: {
         path: '^src/(domain|gateway|transport|bastion|jobs|adapters|console)/',
-        pathNot: '(\\.schema\\.ts|^src/domain/audit/verif[^/]*)$',
+        pathNot: '(\\.schema\\.ts|^src/domain/audit/verif[^/]*|^src/transport/rest/routes\\.ts)$',
       },
     },
     {

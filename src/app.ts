@@ -10,7 +10,9 @@ import type { Config } from './config/config.schema.ts'
 import { bootstrapKeyHash } from './domain/people/bootstrap-key.ts'
 import { SessionActivity } from './domain/sessions/session-activity.ts'
 import { bindStores } from './domain/stores.ts'
+import { CallCountStore } from './domain/tokens/call-count-store.ts'
 import { createInTransaction } from './domain/work.ts'
+import { CallRate } from './gateway/call-rate.ts'
 import { openPolicy } from './gateway/open-policy.ts'
 import { gatewayJobs } from './jobs/gateway-jobs.ts'
 import { startSchedule } from './jobs/schedule.ts'
@@ -81,6 +83,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   const { keepVaultToken, ...secrets } = await openSecrets(config, store, metrics.vault, log, undo)
   const activity = new SessionActivity({ sessions: stores.sessions, tokens: stores.tokens, clock: authority })
   undo.push(() => activity.flush())
+  const callRate = new CallRate(config.limits, { store: new CallCountStore(knex), clock: authority })
   const http = createTransport({
     config,
     version,
@@ -92,6 +95,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     audit,
     history,
     activity,
+    callRate,
     policy,
     ...secrets,
     verifyLauncher: config.launcher.oidc && (await openLauncherVerifier(config.launcher.oidc, authority)),
@@ -101,7 +105,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
-  const working = { knex, inTransaction, clock: authority, checkpointer, activity }
+  const working = { knex, inTransaction, clock: authority, checkpointer, activity, callRate }
   const jobs = gatewayJobs({ ...working, idleSeconds, inputDays, keepVaultToken })
   const schedule = startSchedule(jobs, log)
   undo.push(() => schedule.stop())

@@ -102,7 +102,8 @@ export const configSchema = {
           type: 'integer',
           minimum: 1,
           default: 6_000,
-          description: 'Calls per minute that a token may make',
+          description:
+            'Calls per minute that a token may make, over all replicas; each learns within a second or so what the others let through',
         },
       },
     },

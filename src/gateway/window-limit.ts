@@ -7,6 +7,11 @@ export interface LimitAnswer {
   readonly retryAfterSeconds: number
 }
 
+export interface OpenWindow {
+  readonly used: number
+  readonly endMs: number
+}
+
 /** At most `calls` per key in each window of `seconds`. Kept in memory by each replica. */
 export class WindowLimit {
   readonly #calls: number
@@ -18,13 +23,31 @@ export class WindowLimit {
     this.#windowMs = seconds * 1000
   }
 
-  /** Takes so many calls at once, or none of them. */
-  take(key: string, nowMs: number, calls = 1): LimitAnswer {
+  /**
+   * Takes so many calls at once, or none of them.
+   * @param elsewhere windows of the same key that others keep; what was used in those still open counts as well
+   */
+  take(key: string, nowMs: number, calls = 1, elsewhere: readonly OpenWindow[] = []): LimitAnswer {
     const window = this.#window(key, nowMs)
-    const retryAfterSeconds = Math.max(1, Math.ceil((window.startMs + this.#windowMs - nowMs) / 1000))
-    if (window.used + calls > this.#calls) return { allowed: false, retryAfterSeconds }
+    let { used } = window
+    let endMs = window.startMs + this.#windowMs
+    for (const other of elsewhere) {
+      if (other.endMs <= nowMs) continue
+      used += other.used
+      endMs = Math.min(endMs, other.endMs)
+    }
+    const retryAfterSeconds = Math.max(1, Math.ceil((endMs - nowMs) / 1000))
+    if (used + calls > this.#calls) return { allowed: false, retryAfterSeconds }
     window.used += calls
     return { allowed: true, retryAfterSeconds }
+  }
+
+  /** The windows that have not ended, by key. */
+  *open(nowMs: number): Generator<[string, OpenWindow]> {
+    for (const [key, { startMs, used }] of this.#windows) {
+      const endMs = startMs + this.#windowMs
+      if (endMs > nowMs) yield [key, { used, endMs }]
+    }
   }
 
   #window(key: string, nowMs: number): { startMs: number; used: number } {

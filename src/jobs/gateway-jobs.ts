@@ -4,8 +4,10 @@ import { type Checkpointer, checkpointIntervalMs } from '../domain/audit/checkpo
 import { IdempotencyStore } from '../domain/idempotency/idempotency-store.ts'
 import { endIdleSessions } from '../domain/sessions/end-idle-sessions.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
+import { CallCountStore } from '../domain/tokens/call-count-store.ts'
 import { expireTokens } from '../domain/tokens/expire-tokens.ts'
 import type { InTransaction } from '../domain/work.ts'
+import type { CallRate } from '../gateway/call-rate.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Fault, must } from '../kernel/fault.ts'
 import type { Result } from '../kernel/result.ts'
@@ -13,7 +15,9 @@ import { pruneDecisions } from './prune-decisions.ts'
 import type { Job } from './schedule.ts'
 
 const ACTIVITY_MS = 1_000
+const CALL_COUNTS_MS = 1_000
 const EXPIRY_MS = 2_000
+const FORGET_COUNTS_MS = 60_000
 const PRUNE_MS = 3_600_000
 const VAULT_TOKEN_MS = 2_000
 
@@ -23,6 +27,7 @@ export interface GatewayJobDeps {
   readonly clock: Clock
   readonly checkpointer: Checkpointer
   readonly activity: SessionActivity
+  readonly callRate: CallRate
   readonly idleSeconds: number
   readonly inputDays: number
   /** Undefined without Vault. */
@@ -34,6 +39,8 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
   return [
     { name: 'checkpoint', everyMs: checkpointIntervalMs, run: done(() => deps.checkpointer.checkpoint()) },
     { name: 'session-activity', everyMs: ACTIVITY_MS, run: () => deps.activity.flush() },
+    { name: 'exchange-call-counts', everyMs: CALL_COUNTS_MS, run: () => deps.callRate.exchange() },
+    { name: 'forget-call-counts', everyMs: FORGET_COUNTS_MS, run: () => new CallCountStore(deps.knex).forgetEnded() },
     { name: 'expire-tokens', everyMs: EXPIRY_MS, run: done(() => expireTokens(deps)) },
     { name: 'expire-approvals', everyMs: EXPIRY_MS, run: done(() => expireApprovals(deps)) },
     { name: 'end-idle-sessions', everyMs: EXPIRY_MS, run: done(() => endIdleSessions(deps, deps.idleSeconds)) },

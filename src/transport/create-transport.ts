@@ -12,6 +12,7 @@ import { createSimulation } from '../gateway/access/simulation.ts'
 import { createAct } from '../gateway/act.ts'
 import { AuthFailures } from '../gateway/auth-failures.ts'
 import type { CallMeter } from '../gateway/call-meter.ts'
+import type { CallRate } from '../gateway/call-rate.ts'
 import type { Fault } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
 import type { PolicyEngine } from '../policy/policy-engine.ts'
@@ -34,6 +35,7 @@ export interface Core {
   readonly audit: Audit
   readonly history: CallHistory
   readonly activity: SessionActivity
+  readonly callRate: CallRate
   readonly policy: PolicyEngine
   readonly source: SecretSource
   readonly hmacKey: Buffer
@@ -71,7 +73,6 @@ export function createTransport(core: Core): HttpServer {
     meter: core.metrics.calls,
     settings: {
       denials: config.denials,
-      callsPerMinute: config.limits.callsPerMinute,
       approvalDecideSeconds: config.approvals.decideSeconds,
     },
   })

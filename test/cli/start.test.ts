@@ -1,14 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { childEnvironment } from '../../src/config/cli-environment.ts'
+import { type ServerProcess, startServer } from '../load/processes.ts'
+import { restClient } from '../support/rest-client.ts'
 import { testDatabase, type TestDatabase } from '../support/database.ts'
 
+const adminKey = 'an-admin-key-for-two-starts-0123456789'
+const START_MS_MAX = 120_000
 let folder: string
 let database: TestDatabase
 let busy: Server
@@ -119,5 +123,33 @@ describe('a start that cannot be says what is wrong, where, and what to do, in a
       stdout: '',
       stderr: 'configuration: /nope cannot be read; give an existing file with --config\n',
     })
+  })
+})
+
+describe('a second start on one data directory', { timeout: START_MS_MAX }, () => {
+  let first: ServerProcess
+  let dataDir: string
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'certlocker-twice-'))
+    await chmod(dataDir, 0o755)
+    first = await startServer(['src/launch.js', 'serve'], {
+      CERTLOCKER_DATA_DIR: dataDir,
+      CERTLOCKER_HTTP__PORT: '0',
+      CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
+    })
+  }, START_MS_MAX)
+  afterAll(async () => {
+    await first.stop()
+    await rm(dataDir, { recursive: true, force: true })
+  })
+
+  test('ends with one line that names the first, which goes on and can still write', async () => {
+    const second = await serve({ CERTLOCKER_DATA_DIR: dataDir, CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey })
+    expect(second).toMatchObject({ code: 1, stdout: expect.not.stringContaining('ready at') })
+    expect(second.stderr).toMatch(/^certlocker cannot start: .*is in use by process \d+.*\n$/u)
+    const api = restClient(first.url, adminKey)
+    await api.create('/groups', { name: 'afterwards', environment: 'staging' })
+    expect((await fetch(`${first.url}/health/ready`)).status).toBe(200)
+    expect((await api.get('/audit/verify')).body).toMatchObject({ ok: true })
   })
 })

@@ -5,6 +5,7 @@ import { referencePages } from '../../src/cli/reference/reference-pages.ts'
 import { schemaRows } from '../../src/cli/reference/schema-rows.ts'
 import { shippedCodes } from '../../src/adapters/metrics/decision-code.ts'
 import { policyInputSchema } from '../../src/policy/input.schema.ts'
+import { routes } from '../../src/transport/rest/routes.ts'
 import { exercised } from '../support/components.ts'
 
 const folder = 'docs/reference'
@@ -24,6 +25,16 @@ describe('docs/reference', () => {
     const rows = schemaRows(policyInputSchema)
     expect(rows.length).toBeGreaterThan(70)
     expect(rows.filter(({ meaning }) => meaning === '')).toEqual([])
+  })
+
+  test('says of every action of REST who may do it, and of nobody what only people may', () => {
+    const rows = (pages['roles.md'] ?? '').split('\n').filter((line) => line.startsWith('| `'))
+    expect(rows.map((row) => /`([a-z_.]+)`/u.exec(row)?.[1])).toEqual(
+      [...new Set(routes.map(({ action }) => action))].toSorted(),
+    )
+    expect(rows.filter((row) => !row.includes('| yes |'))).toEqual([])
+    expect(rows.find((row) => row.includes('`secret.reveal`'))).toContain('| yes | within |  |  |  | yes |')
+    expect(rows.find((row) => row.includes('`api_key.list`'))).toContain('| yes | own |  | yes |')
   })
 
   test('lists every code of the shipped rules', () => {

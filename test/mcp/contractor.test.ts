@@ -127,6 +127,15 @@ describe('S13: a token bound to networks', () => {
     await direct.stop()
   })
 
+  test('is refused where the proxy does not say who the client is, even when the proxy itself is in the networks', async () => {
+    const { id, value } = await mint(gateway, 'contractor', { ttlSeconds: HOUR, cidrs: ['127.0.0.0/8'] })
+    expect(await isRefused(value, '127.0.0.1')).toBe(false)
+    expect(await isRefused(value, `${OFFICE}, unknown`)).toBe(true)
+    expect(await failuresOf(id)).toMatchObject([
+      { code: 'CIDR_MISMATCH', client: { ip: '' }, details: { forwardedBy: '127.0.0.1' } },
+    ])
+  })
+
   test('has the address of the client and of the proxy on record', async () => {
     const { id, value } = await fortyEightHours()
     expect(await isRefused(value, HOME)).toBe(true)

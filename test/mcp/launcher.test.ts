@@ -1,24 +1,17 @@
-import { OAuth2Server } from 'oauth2-mock-server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AuditEvent } from '../../src/domain/audit/event.ts'
 import { given } from '../support/given.ts'
+import { type IdTokenIssuer, idTokenIssuer } from '../support/id-token-issuer.ts'
 import { initialize, rawMcp } from '../support/raw-mcp.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 
-const audience = 'certlocker'
-const provider = new OAuth2Server()
+let issuer: IdTokenIssuer
 let gateway: TestGateway
 let token: string
 
 beforeAll(async () => {
-  await provider.issuer.keys.generate('RS256')
-  await provider.start(0, '127.0.0.1')
-  const issuer = provider.issuer.url ?? ''
-  gateway = await testGateway({
-    CERTLOCKER_LAUNCHER__OIDC__ISSUER: issuer,
-    CERTLOCKER_LAUNCHER__OIDC__AUDIENCE: audience,
-    CERTLOCKER_LAUNCHER__OIDC__JWKS_URL: `${issuer}/jwks`,
-  })
+  issuer = await idTokenIssuer()
+  gateway = await testGateway(issuer.settings)
   const tokens = await given(gateway, {
     agents: [{ name: 'bot', groups: ['edge'] }],
     secrets: [{ name: 'edge-key', groups: ['edge'] }],
@@ -27,14 +20,8 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await gateway.stop()
-  await provider.stop()
+  await issuer.stop()
 })
-
-async function idToken(email: string): Promise<string> {
-  return provider.issuer.buildToken({
-    scopesOrTransform: (_header, payload) => Object.assign(payload, { aud: audience, sub: `sub-${email}`, email }),
-  })
-}
 
 const call = (headers: Record<string, string>, client = 'modern') =>
   rawMcp(gateway.url, {
@@ -75,19 +62,19 @@ async function launchers(type: string, client: string) {
 
 describe('who launched a client', () => {
   test('is recorded as verified with an ID token of the configured issuer, on session and call', async () => {
-    const answer = await call({ 'x-certlocker-launcher-token': await idToken('ann@example.com') }, 'proven')
+    const answer = await call({ 'x-certlocker-launcher-token': await issuer.idToken('ann@example.com') }, 'proven')
     expect(answer.status).toBe(200)
     const ann = { name: 'ann@example.com', verified: true }
     expect(await launchers('AI_AGENT_SESSION_STARTED', 'proven')).toEqual([ann])
     expect(await launchers('AI_AGENT_CALL_COMPLETED', 'proven')).toEqual([ann])
-    const opened = await shakeHands({ 'x-certlocker-launcher-token': await idToken('ann@example.com') })
+    const opened = await shakeHands({ 'x-certlocker-launcher-token': await issuer.idToken('ann@example.com') })
     expect(opened.status).toBe(200)
     expect(await launchers('AI_AGENT_SESSION_STARTED', 'raw')).toEqual([ann])
   })
 
   test('is told apart: what one proven launcher does is never said of another', async () => {
-    await call({ 'x-certlocker-launcher-token': await idToken('ann@example.com') }, 'shared')
-    await call({ 'x-certlocker-launcher-token': await idToken('bob@example.com') }, 'shared')
+    await call({ 'x-certlocker-launcher-token': await issuer.idToken('ann@example.com') }, 'shared')
+    await call({ 'x-certlocker-launcher-token': await issuer.idToken('bob@example.com') }, 'shared')
     const names = (await launchers('AI_AGENT_CALL_COMPLETED', 'shared')).map((launcher) => launcher?.name)
     expect(names.toSorted()).toEqual(['ann@example.com', 'bob@example.com'])
   })
@@ -100,7 +87,7 @@ describe('who launched a client', () => {
   })
 
   test('refuses a token that proves nothing, whatever is claimed beside it, and says why to the operator alone', async () => {
-    const forged = `${await idToken('ann@example.com')}x`
+    const forged = `${await issuer.idToken('ann@example.com')}x`
     for (const send of [call, shakeHands]) {
       const answer = await send({
         'x-certlocker-launcher-token': forged,

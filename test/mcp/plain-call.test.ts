@@ -10,6 +10,7 @@ import { createHandler } from '../../src/transport/mcp/handler.ts'
 import type { Handler } from '../../src/transport/mcp/handler-types.ts'
 import { plainCall } from '../../src/transport/mcp/plain-call.ts'
 import { createSdkHandler } from '../../src/transport/mcp/sdk-handler.ts'
+import { fuzzing } from '../support/fuzzing.ts'
 import { mutantOf } from '../support/hostile-json.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { tokenFacts } from '../support/token-facts.ts'
@@ -96,7 +97,7 @@ const caller: AgentCaller = {
   request: { id: 'req_1', traceparent: null, clientIp: '127.0.0.1' },
 }
 
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 200)
+const fuzz = fuzzing(200)
 const META = 'io.modelcontextprotocol/'
 const meta = {
   [`${META}protocolVersion`]: '2026-07-28',
@@ -315,7 +316,7 @@ describe('a tools/call is answered as the official SDK answers it', () => {
     expect(await ask(ours.url, headers, body)).toEqual(await ask(sdk.url, headers, body))
   })
 
-  test('whatever else is in the message', { timeout: 60_000 + RUNS * 50 }, async () => {
+  test('whatever else is in the message', { timeout: 60_000 + fuzz.numRuns * 50 }, async () => {
     const sent = fc
       .constantFrom(...Object.values(cases))
       .chain(({ headers, body }) => fc.record({ headers: fc.constant(headers), body: mutantOf(body) }))
@@ -323,7 +324,7 @@ describe('a tools/call is answered as the official SDK answers it', () => {
       fc.asyncProperty(sent, async ({ headers, body }) => {
         expect(await ask(ours.url, headers, body)).toEqual(await ask(sdk.url, headers, body))
       }),
-      { numRuns: RUNS },
+      fuzz,
     )
   })
 })

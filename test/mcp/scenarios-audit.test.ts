@@ -6,18 +6,21 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, connect } from '../support/agent.ts'
 import { cliFor } from '../support/cli.ts'
 import { given, owner } from '../support/given.ts'
+import { type IdTokenIssuer, idTokenIssuer } from '../support/id-token-issuer.ts'
 import { itemsOf, namesIn } from '../support/items.ts'
 import { type Person, person } from '../support/person.ts'
 import type { Body } from '../support/rest-client.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 
 let gateway: TestGateway
+let issuer: IdTokenIssuer
 let tokens: Readonly<Record<string, string>>
 let auditor: Person
 let folder: string
 
 beforeAll(async () => {
-  gateway = await testGateway()
+  issuer = await idTokenIssuer()
+  gateway = await testGateway(issuer.settings)
   folder = await mkdtemp(join(tmpdir(), 'certlocker-scenarios-'))
   tokens = await given(gateway, {
     agents: [
@@ -36,14 +39,12 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await gateway.stop()
+  await issuer.stop()
   await rm(folder, { recursive: true, force: true })
 })
 
-async function as(agent: string, launchedBy = ''): Promise<Agent> {
-  return connect(gateway.url, tokens[agent] ?? '', {
-    name: agent,
-    headers: launchedBy === '' ? {} : { 'X-CertLocker-Launched-By': launchedBy },
-  })
+async function as(agent: string, headers: Readonly<Record<string, string>> = {}): Promise<Agent> {
+  return connect(gateway.url, tokens[agent] ?? '', { name: agent, headers })
 }
 
 const reads = (agent: Agent, name = 'edge-key') => agent.calls('certlocker_get_secret', { name })
@@ -142,19 +143,22 @@ describe('an auditor', () => {
     })
   })
 
-  test('learns which agent read a secret, who launched it as it claims, and what has to be rotated', async () => {
-    const agent = await as('cursor-ops', 'ana from the night shift')
-    await reads(agent)
+  test('S25: learns which agent read a secret, who launched it by claim and by proof, and what has to be rotated', async () => {
+    const claimed = { name: 'ana from the night shift', verified: false }
+    const verified = { name: 'ann@example.com', verified: true }
+    await reads(await as('cursor-ops', { 'X-CertLocker-Launched-By': claimed.name }))
+    await reads(await as('cursor-ops', { 'X-CertLocker-Launcher-Token': await issuer.idToken(verified.name) }))
     const readers = await askedOf(auditor, '/audit?resource=edge-key&type=AI_AGENT_CALL_COMPLETED&agent=cursor-ops')
-    expect(readers).toMatchObject([
-      { agent: { name: 'cursor-ops', owner }, launcher: { name: 'ana from the night shift', verified: false } },
-    ])
+    expect(readers).toMatchObject(
+      [verified, claimed].map((launcher) => ({ agent: { name: 'cursor-ops', owner }, launcher })),
+    )
     expect(await askedOf(auditor, '/agents/cursor-ops/exposure')).toMatchObject([
-      { secret: { name: 'edge-key' }, version: 0, state: 'current', reads: 1 },
+      { secret: { name: 'edge-key' }, version: 0, state: 'current', reads: 2 },
     ])
-    expect(await askedOf(auditor, '/agents/cursor-ops/sessions')).toMatchObject([
-      { launcher: { name: 'ana from the night shift', verified: false } },
-    ])
+    const sessions = await askedOf(auditor, '/agents/cursor-ops/sessions')
+    expect(new Set(sessions.map(({ launcher }) => launcher))).toEqual(new Set([verified, claimed]))
+    const csv = (await auditor.api.get('/audit/export?format=csv&agent=cursor-ops&resource=edge-key')).body['text']
+    for (const { name } of [claimed, verified]) expect(csv).toContain(name)
   })
 
   test('takes the evidence of denied tries along, and it verifies with nothing but the public key', async () => {

@@ -5,14 +5,20 @@ import { policyInputSchema } from '../../policy/input.schema.ts'
 import { packageRoot } from '../policy/package-root.ts'
 import { findSources } from '../policy/sources.ts'
 import { parseRego } from '../policy/syntax.ts'
+import { markdownTable, page } from './markdown.ts'
+import { rolesPage } from './roles-page.ts'
 import { schemaRows } from './schema-rows.ts'
 
-/** The pages of docs/reference, by name: made from the schemas, the table of faults and the METADATA of the rules. */
+/** The pages of docs/reference, by name: made from the schemas, the table of faults, the METADATA of
+ * the rules, and the shipped policy's answers. */
 export async function referencePages(): Promise<Readonly<Record<string, string>>> {
-  return { 'configuration.md': configurationPage(), 'input.md': inputPage(), 'codes.md': await codesPage() }
+  return {
+    'configuration.md': configurationPage(),
+    'input.md': inputPage(),
+    'codes.md': await codesPage(),
+    'roles.md': await rolesPage(),
+  }
 }
-
-const generated = '<!-- Made by `npm run reference`. -->'
 
 function configurationPage(): string {
   return page(
@@ -81,14 +87,4 @@ function faultRows(): readonly (readonly string[])[] {
 
 function byFirst([one = '']: readonly string[], [other = '']: readonly string[]): number {
   return one < other ? -1 : 1
-}
-
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`
-  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
-}
-
-function page(title: string, ...parts: readonly string[]): string {
-  return `${[`# ${title}`, generated, ...parts].join('\n\n')}\n`
 }

@@ -4,12 +4,12 @@ import { inCidrs } from '../../kernel/cidr.ts'
 
 /**
  * The real address of a client: the peer, or, behind trusted proxies, the right-most hop of `X-Forwarded-For` that is not
- * one of them. What stands left of that hop is anybody's claim and is never looked at. A hop that is no address ends the
- * walk: the proxy that wrote it is the last address known for sure.
+ * one of them. What stands left of that hop is anybody's claim and is never looked at. Where a hop is no address, nobody
+ * knows who the client is, and it must not pass for the proxy that wrote the hop.
  * @param peer the socket's remote address
  * @param forwardedFor the header, several of them joined with commas
  * @param trustedProxies networks in CIDR notation
- * @returns the address in canonical form, IPv4-mapped IPv6 as IPv4; '' when the peer has none
+ * @returns the address in canonical form, IPv4-mapped IPv6 as IPv4; '' when it is unknown, which is in no network
  */
 export function clientAddress(
   peer: string | undefined,
@@ -17,11 +17,9 @@ export function clientAddress(
   trustedProxies: readonly string[],
 ): string {
   let address = canonicalAddress(peer ?? '') ?? ''
-  const hops = (forwardedFor ?? '').split(',')
+  const hops = forwardedFor?.split(',') ?? []
   while (hops.length > 0 && inCidrs(address, trustedProxies)) {
-    const hop = canonicalAddress(withoutPort(hops.pop()?.trim() ?? ''))
-    if (hop === undefined) return address
-    address = hop
+    address = canonicalAddress(withoutPort(hops.pop()?.trim() ?? '')) ?? ''
   }
   return address
 }

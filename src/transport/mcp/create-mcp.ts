@@ -13,6 +13,7 @@ import type { InTransaction } from '../../domain/work.ts'
 import type { QuestionDeps } from '../../gateway/agent-question.ts'
 import type { AuthFailures } from '../../gateway/auth-failures.ts'
 import type { CallMeter } from '../../gateway/call-meter.ts'
+import type { CallRate } from '../../gateway/call-rate.ts'
 import { createDirectory } from '../../gateway/directory.ts'
 import { createGuard, type Guard } from '../../gateway/guard.ts'
 import { createActionsOn } from '../../gateway/listing.ts'
@@ -39,6 +40,7 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly policy: PolicyEngine
   readonly source: SecretSource
   readonly activity: SessionActivity
+  readonly callRate: CallRate
   readonly meter: CallMeter
   readonly log: Log
   readonly faultOf: (error: unknown) => Fault
@@ -48,7 +50,6 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly version: string
   readonly settings: {
     readonly denials: 'explain' | 'opaque'
-    readonly callsPerMinute: number
     readonly approvalDecideSeconds: number
   }
 }
@@ -98,12 +99,10 @@ export function createMcp(deps: McpDeps): Mcp {
 /** The paths that take MCP tokens. */
 function createEndpoint(deps: McpDeps, guard: Guard, { tools }: Catalog): McpEndpoint {
   const { authority, inTransaction, publicUrl } = deps
-  const shared = { ...createAuthentication(deps), inTransaction, clock: authority, publicUrl }
-  const { callsPerMinute } = deps.settings
-  const rotate = createRotation({ ...shared, callsPerMinute })
+  const shared = { ...createAuthentication(deps), inTransaction, clock: authority, publicUrl, callRate: deps.callRate }
+  const rotate = createRotation(shared)
   const endpoint = createMcpEndpoint({
     ...shared,
-    callsPerMinute,
     namedSessions: authority.cache<Session | undefined>(),
     statelessSessions: authority.cache<Result<Session, Fault>>(),
     sessionTurns: new Turns(),

@@ -9,7 +9,8 @@ import { sessionLimits } from '../../domain/sessions/start-session.ts'
 import type { TokenStanding } from '../../domain/tokens/token-standing.ts'
 import type { CallMeter } from '../../gateway/call-meter.ts'
 import type { AgentCaller, RequestFacts } from '../../gateway/caller.ts'
-import { type LimitAnswer, WindowLimit } from '../../gateway/window-limit.ts'
+import type { CallRate } from '../../gateway/call-rate.ts'
+import type { LimitAnswer } from '../../gateway/window-limit.ts'
 import { isDeeperThan } from '../../kernel/bounded-text.ts'
 import { type Fault, fault, must } from '../../kernel/fault.ts'
 import { faults } from '../../kernel/faults.ts'
@@ -37,7 +38,7 @@ export interface McpEndpointDeps extends AuthenticateDeps, CallSessionDeps {
   readonly handle: Handler
   readonly activity: SessionActivity
   readonly findLauncher: FindLauncher
-  readonly callsPerMinute: number
+  readonly callRate: CallRate
   /** The origin under which clients reach the gateway, without a trailing slash. */
   readonly publicUrl: () => string
   readonly meter: CallMeter
@@ -47,11 +48,10 @@ export type McpEndpoint = (ctx: Koa.Context, request: RequestFacts) => Promise<v
 
 /** `POST /rest/mcp`: authentication before policy, our own session rows, then the SDK. `DELETE` ends a session. */
 export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
-  const limit = new WindowLimit({ calls: deps.callsPerMinute, seconds: 60 })
   return async (ctx, request) => {
     if (ctx.path !== mcpPath) return metadata(deps, ctx, request)
-    if (ctx.method === 'POST') return post(deps, limit, ctx, request)
-    if (ctx.method === 'DELETE') return remove(deps, limit, ctx, request)
+    if (ctx.method === 'POST') return post(deps, ctx, request)
+    if (ctx.method === 'DELETE') return remove(deps, ctx, request)
     ctx.set('Allow', 'POST, DELETE')
     refuse(ctx, request, fault('METHOD_NOT_ALLOWED'))
   }
@@ -70,13 +70,13 @@ function metadata({ publicUrl }: McpEndpointDeps, ctx: Koa.Context, request: Req
   }
 }
 
-async function post(deps: McpEndpointDeps, limit: WindowLimit, ctx: Koa.Context, request: RequestFacts): Promise<void> {
+async function post(deps: McpEndpointDeps, ctx: Koa.Context, request: RequestFacts): Promise<void> {
   const timer = deps.meter.start()
   const caller = await authenticate(deps, ctx.get('authorization') || undefined, request)
   if (!caller.ok) return refuse(ctx, request, caller.error, deps)
   const { standing, epoch } = caller.value
   const isWithinLimit = (calls: number): boolean => {
-    const allowance = limit.take(standing.token.chainId, deps.authority.now(), calls)
+    const allowance = deps.callRate.take(standing.token.chainId, calls)
     if (!allowance.allowed) refuseForNow(ctx, request, allowance)
     return allowance.allowed
   }
@@ -140,15 +140,10 @@ async function launcherOf(
   return launcher
 }
 
-async function remove(
-  deps: McpEndpointDeps,
-  limit: WindowLimit,
-  ctx: Koa.Context,
-  request: RequestFacts,
-): Promise<void> {
+async function remove(deps: McpEndpointDeps, ctx: Koa.Context, request: RequestFacts): Promise<void> {
   const caller = await authenticate(deps, ctx.get('authorization') || undefined, request)
   if (!caller.ok) return refuse(ctx, request, caller.error, deps)
-  const allowance = limit.take(caller.value.standing.token.chainId, deps.authority.now())
+  const allowance = deps.callRate.take(caller.value.standing.token.chainId)
   if (!allowance.allowed) return refuseForNow(ctx, request, allowance)
   const session = await namedSession(deps, caller.value, ctx.get('mcp-session-id') || undefined)
   if (!session.ok) return refuse(ctx, request, session.error)

@@ -3,7 +3,6 @@ import type { Author } from '../../domain/audit/author.ts'
 import { type RotateTokenDeps, rotateToken } from '../../domain/tokens/rotate-token.ts'
 import type { TokenStanding } from '../../domain/tokens/token-standing.ts'
 import type { RequestFacts } from '../../gateway/caller.ts'
-import { WindowLimit } from '../../gateway/window-limit.ts'
 import { fault } from '../../kernel/fault.ts'
 import { type AuthenticateDeps, authenticate } from './caller.ts'
 import { type McpEndpoint, type McpEndpointDeps, refuse, refuseForNow } from './endpoint.ts'
@@ -13,14 +12,13 @@ export const rotationPath = '/rest/token/rotate'
 export interface RotationDeps
   extends AuthenticateDeps,
     RotateTokenDeps,
-    Pick<McpEndpointDeps, 'callsPerMinute' | 'publicUrl'> {}
+    Pick<McpEndpointDeps, 'callRate' | 'publicUrl'> {}
 
 /**
  * `POST /rest/token/rotate`: the bearer of a token that rotates gets its next value, once it is due. Nothing but the bearer
  * is read. No policy is asked: the successor has the rights of the token that was presented, and no more time.
  */
 export function createRotation(deps: RotationDeps): McpEndpoint {
-  const limit = new WindowLimit({ calls: deps.callsPerMinute, seconds: 60 })
   return async (ctx, request) => {
     if (ctx.method !== 'POST') {
       ctx.set('Allow', 'POST')
@@ -29,7 +27,7 @@ export function createRotation(deps: RotationDeps): McpEndpoint {
     const caller = await authenticate(deps, ctx.get('authorization') || undefined, request)
     if (!caller.ok) return refuse(ctx, request, caller.error, deps)
     const { standing } = caller.value
-    const allowance = limit.take(standing.token.chainId, deps.clock.now())
+    const allowance = deps.callRate.take(standing.token.chainId)
     if (!allowance.allowed) return refuseForNow(ctx, request, allowance)
     const rotated = await rotateToken(deps, author(standing, request), standing.token.id)
     if (!rotated.ok) return refuse(ctx, request, rotated.error, deps)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLog } from '../../../src/kernel/log.ts'
+import { fuzzing } from '../../support/fuzzing.ts'
 import { callOnce } from '../../support/calling-clients.ts'
 import { given } from '../../support/given.ts'
 import { bytesOf, mutantOf } from '../../support/hostile-json.ts'
@@ -10,7 +11,7 @@ import { initialize, openSession } from '../../support/raw-mcp.ts'
 import { type TestGateway, testGateway } from '../../support/test-gateway.ts'
 import { expectCivil } from '../../support/civil-answer.ts'
 
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 400)
+const fuzz = fuzzing(400)
 const META = 'io.modelcontextprotocol/'
 const meta = {
   [`${META}protocolVersion`]: '2026-07-28',
@@ -106,7 +107,9 @@ async function resume(): Promise<void> {
 }
 
 describe('whatever an agent posts to /rest/mcp', () => {
-  test('is answered in good form and never by a failure of ours', { timeout: 60_000 + RUNS * 100 }, async () => {
+  test('is answered in good form and never by a failure of ours', {
+    timeout: 60_000 + fuzz.numRuns * 100,
+  }, async () => {
     const answered = new Map<number, number>()
     await fc.assert(
       fc.asyncProperty(sent, async ({ headers: more, kinds: given, body }) => {
@@ -122,10 +125,10 @@ describe('whatever an agent posts to /rest/mcp', () => {
         if (answer.status === 401) await resume()
         answered.set(answer.status, (answered.get(answer.status) ?? 0) + 1)
       }),
-      { numRuns: RUNS },
+      fuzz,
     )
-    expect(answered.get(200)).toBeGreaterThan(RUNS / 20)
-    expect(answered.get(401) ?? 0).toBeLessThan(RUNS / 20)
+    expect(answered.get(200)).toBeGreaterThan(fuzz.numRuns / 20)
+    expect(answered.get(401) ?? 0).toBeLessThan(fuzz.numRuns / 20)
     await resume()
     expect(await callOnce(caller, 'certlocker_get_secret', { name: 'login' })).toMatchObject({ status: 'ok' })
     expect(operatorLog).not.toMatch(/"level":"error"/)

@@ -5,6 +5,7 @@ import { createLog } from '../../../src/kernel/log.ts'
 import { exampleOf } from '../../../src/transport/rest/example-of.ts'
 import type { Route } from '../../../src/transport/rest/route.ts'
 import { apiPrefix, routes } from '../../../src/transport/rest/routes.ts'
+import { fuzzing } from '../../support/fuzzing.ts'
 import { expectCivil } from '../../support/civil-answer.ts'
 import { given, owner } from '../../support/given.ts'
 import { bytesOf, mutantOf } from '../../support/hostile-json.ts'
@@ -12,7 +13,7 @@ import { rawHttp } from '../../support/raw-http.ts'
 import { type TestGateway, testGateway } from '../../support/test-gateway.ts'
 
 /** Per route. */
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 25)
+const fuzz = fuzzing(25)
 
 let gateway: TestGateway
 let operatorLog = ''
@@ -77,7 +78,7 @@ function requestsOf(route: Route) {
 describe('whatever an admin sends to', () => {
   test.each(routes.map((route): [string, Route] => [`${route.method} ${route.path}`, route]))(
     '%s is answered in good form and never by a failure of ours',
-    { timeout: 60_000 + RUNS * 100 },
+    { timeout: 60_000 + fuzz.numRuns * 100 },
     async (_, route) => {
       await fc.assert(
         fc.asyncProperty(requestsOf(route), async ({ id, query, body, headers }) => {
@@ -94,7 +95,7 @@ describe('whatever an admin sends to', () => {
           if (answer.status < 300 && route.contentType !== 'application/json') return
           expectCivil(answer)
         }),
-        { numRuns: RUNS },
+        fuzz,
       )
     },
   )

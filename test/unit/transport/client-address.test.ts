@@ -49,18 +49,18 @@ describe('the client address', () => {
       expected: '10.0.0.1',
     },
     {
-      says: 'stops at a hop that is no address',
+      says: 'is unknown at a hop that is no address',
       peer: '10.0.0.1',
       header: '198.51.100.1, unknown',
       trusted: proxies,
-      expected: '10.0.0.1',
+      expected: '',
     },
     {
-      says: 'stops at an octal form, which programs read differently',
+      says: 'is unknown at an octal form, which programs read differently',
       peer: '10.0.0.1',
       header: '010.1.2.3',
       trusted: proxies,
-      expected: '10.0.0.1',
+      expected: '',
     },
     {
       says: 'takes a hop with a port',
@@ -120,22 +120,29 @@ describe('the client address', () => {
     },
     ...['', ' ', ',', '198.51.100.1,', '198.51.100.1, ,', '"198.51.100.1"', '198.51.100.1:port', '198.51.100'].map(
       (header) => ({
-        says: `is the proxy when the last hop cannot be read: ${JSON.stringify(header)}`,
+        says: `is unknown when the last hop cannot be read: ${JSON.stringify(header)}`,
         peer: '10.0.0.1',
         header,
         trusted: proxies,
-        expected: '10.0.0.1',
+        expected: '',
       }),
     ),
     ...['0x7f.1', '127.1', '2130706433', '::ffff:010.0.0.1', '[::1', '1.2.3.4.5', '1.2.3.4/8', 'localhost'].map(
       (hop) => ({
-        says: `stops at ${hop}, which is not one address to everybody`,
+        says: `is unknown at ${hop}, which is not one address to everybody`,
         peer: '10.0.0.1',
         header: `198.51.100.1, ${hop}`,
         trusted: proxies,
-        expected: '10.0.0.1',
+        expected: '',
       }),
     ),
+    {
+      says: 'is unknown at such a hop further on, behind two proxies',
+      peer: '10.0.0.1',
+      header: '198.51.100.1, unknown, 10.0.0.2',
+      trusted: proxies,
+      expected: '',
+    },
     { says: 'has no zone', peer: 'fe80::1%eth0', header: undefined, trusted: [], expected: 'fe80::1' },
     {
       says: 'is empty when the peer has none',

@@ -21,11 +21,12 @@ export async function* dumpDatabase(knex: Knex): AsyncGenerator<string> {
   }
 }
 
-/** The tables that hold data of ours, parents of partitions for their parts, without the migrator's own. */
+/** The tables that hold data of ours, parents of partitions for their parts, without the migrator's own and what is unlogged. */
 export async function dataTables(knex: Knex): Promise<string[]> {
   const { rows } = await knex.raw<{ rows: { relname: string }[] }>(
     `SELECT relname FROM pg_class
      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+       AND relpersistence = 'p'
        AND relname NOT IN ('knex_migrations', 'knex_migrations_lock')
      ORDER BY relname`,
   )
