@@ -3,6 +3,8 @@ import { type Command, Option } from 'commander'
 import { CliError, exitCodes } from '../cli-error.ts'
 import type { CliIo } from '../io.ts'
 import { initRepository } from './init.ts'
+import { isClean, mutationText } from './mutation/mutation-text.ts'
+import { mutatePolicies } from './mutation/mutate.ts'
 import { lintPolicies } from './lint.ts'
 import { type LintFormat, lintFormats, lintOutput } from './lint-formats.ts'
 import { packageRoot } from './package-root.ts'
@@ -12,7 +14,7 @@ import { testPolicies } from './test.ts'
 import { type TestFormat, testFormats, testOutput } from './test-formats.ts'
 import { onEveryChange } from './watch.ts'
 
-/** Adds what somebody needs who writes rules: `policy init|lint|test`. */
+/** Adds what somebody needs who writes rules: `policy init|lint|test|mutate`. */
 export function registerAuthoringCommands(policy: Command, io: CliIo): void {
   policy
     .command('init')
@@ -36,6 +38,13 @@ export function registerAuthoringCommands(policy: Command, io: CliIo): void {
     .option('--json', 'the same as --format json')
     .option('--watch', 'run again after every change, until interrupted')
     .action(reporting(io, test))
+  policy
+    .command('mutate')
+    .description('Change the rules in one place at a time, and tell which changes no test and no vector notices')
+    .argument('[DIR...]', "directories with a company's rules, tests, fixtures and vectors")
+    .addOption(new Option('--format <FORMAT>', 'how to print').choices(['text', 'json']).default('text'))
+    .option('--json', 'the same as --format json')
+    .action(reporting(io, mutate))
 }
 
 interface FormatOptions<Format extends string> {
@@ -73,3 +82,15 @@ async function test(io: CliIo, directories: readonly string[], { format, json, w
 function watched(directories: readonly string[]): readonly string[] {
   return directories.length === 0 ? ['policies', 'policy-tests'].map((name) => join(packageRoot, name)) : directories
 }
+
+async function mutate(io: CliIo, directories: readonly string[], { format, json }: FormatOptions<'text' | 'json'>) {
+  const report = await mutatePolicies(directories, (done, of, survived) => {
+    if (done % PROGRESS_EVERY === 0 || done === of) io.stderr.write(`${done} of ${of} mutants, ${survived} survived\n`)
+  })
+  if (!report.ok) throw new CliError(exitCodes.failed, report.error)
+  print(io, json === true || format === 'json', report.value, mutationText(report.value))
+  if (!isClean(report.value)) throw new CliError(exitCodes.failed, '')
+}
+
+/** Mutants between two lines of progress. */
+const PROGRESS_EVERY = 50

@@ -18,6 +18,8 @@ export interface Sources {
   readonly vectors: readonly SourceFile[]
   /** Lists of every code that was ever stated: `codes.txt`. */
   readonly codes: readonly SourceFile[]
+  /** Lists of mutants that may survive: `survivors.json`. */
+  readonly survivors: readonly SourceFile[]
 }
 
 /** The name in the bundle of the tunables. A company's file of that name replaces the shipped values member by member. */
@@ -46,6 +48,7 @@ export async function findSources(directories: readonly string[]): Promise<Sourc
     fixtures: proofs.filter(({ name }) => /(^|\/)fixtures\/[^/]+\.json$/.test(name)),
     vectors: proofs.filter(({ name }) => /(^|\/)vectors\/[^/]+\.json$/.test(name)),
     codes: (directories.length === 0 ? ours : given).filter(({ name }) => basename(name) === 'codes.txt'),
+    survivors: proofs.filter(({ name }) => basename(name) === 'survivors.json'),
   }
 }
 
