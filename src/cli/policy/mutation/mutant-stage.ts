@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bundleDirectory } from '../in-stage.ts'
-import { runOpa } from '../run-opa.ts'
+import { opaTest } from '../rego-tests.ts'
 import type { Vector } from '../vectors.ts'
 
 /** The vectors as one Rego test, so that one process answers for tests and vectors alike. */
@@ -23,6 +23,8 @@ test_vector[name] if {
 
 /** Adds the vectors to a stage with policies and tests. */
 export async function stageVectors(stage: string, vectors: readonly Vector[]): Promise<void> {
+  // A test without any row counts as one that fails.
+  if (vectors.length === 0) return
   const named = Object.fromEntries(
     vectors.map(({ name, input, config, expect }, at) => [`${at} ${name}`, { input, config, expect }]),
   )
@@ -62,8 +64,7 @@ export class MutantStage {
   }
 
   async #test(more: readonly string[]): Promise<Verdict> {
-    const command = ['test', '--format', 'json', ...more, bundleDirectory, 'tests']
-    const { exitCode, stdout } = await runOpa(command, { cwd: this.#directory })
+    const { exitCode, stdout } = await opaTest(this.#directory, more)
     if (exitCode === 0) return 'survived'
     return stdout.startsWith('[') ? 'killed' : 'invalid'
   }

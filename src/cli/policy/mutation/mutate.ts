@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { err, ok, type Result } from '../../../kernel/result.ts'
 import { bundleDirectory, inStage } from '../in-stage.ts'
-import { stageTests } from '../rego-tests.ts'
-import { runOpa } from '../run-opa.ts'
+import { opaTest, stageTests } from '../rego-tests.ts'
 import { findSources, type SourceFile, type Sources, tunables } from '../sources.ts'
 import { readVectors } from '../vectors.ts'
 import { MutantStage, stageVectors } from './mutant-stage.ts'
@@ -117,11 +116,10 @@ interface Range {
 
 /** Also proves that everything passes before anything is changed. */
 async function reachedLines(stage: string): Promise<Result<ReachedLines, string>> {
-  const settings = { cwd: stage }
-  const plain = await runOpa(['test', '--format', 'json', bundleDirectory, 'tests'], settings)
+  const plain = await opaTest(stage, [])
   if (plain.exitCode !== 0)
     return err('The tests fail without any change: run `certlocker policy test` and mend them first.')
-  const { stdout } = await runOpa(['test', '--coverage', '--format', 'json', bundleDirectory, 'tests'], settings)
+  const { stdout } = await opaTest(stage, ['--coverage'])
   const { files }: { files: Record<string, { covered?: readonly Range[] }> } = JSON.parse(stdout)
   return ok(new Map(Object.entries(files).map(([name, { covered = [] }]) => [name, covered])))
 }
