@@ -126,7 +126,7 @@ function code({ file }: Syntax, rule: RuleSyntax): Finding[] {
 }
 
 function reasonOfShipped(syntax: Syntax, rule: RuleSyntax): Finding[] {
-  const { name, line, title, custom } = rule
+  const { name, line, title, description, custom } = rule
   if (name === 'oblige') return []
   const file = syntax.file.path
   const members = name === 'allow' ? ['severity'] : ['severity', 'remedy']
@@ -135,6 +135,10 @@ function reasonOfShipped(syntax: Syntax, rule: RuleSyntax): Finding[] {
     const fix = `Add \`${member}\` under \`custom\` in its METADATA.`
     return { file, line, check: 'metadata', why: `this ${name} rule has no ${member}`, fix }
   })
+  if (description === '') {
+    const fix = 'Add a `description` to its METADATA: why the rule is there. The reference of codes prints it.'
+    findings.push({ file, line, check: 'metadata', why: `this ${name} rule has no description`, fix })
+  }
   if (name === 'deny' && title !== '' && !title.startsWith('Access denied. ')) {
     const fix = 'Begin the title with `Access denied. `: it is what the caller is told.'
     findings.push({ file, line, check: 'title', why: 'the title of a denial is not worded as one', fix })

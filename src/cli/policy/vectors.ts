@@ -4,7 +4,7 @@ import type { FromSchema } from 'json-schema-to-ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import { inputProblem } from '../../policy/input-check.ts'
 import type { SourceFile } from './sources.ts'
-import { type Expectation, statedVectors, type VectorFile, vectorFileSchema } from './vector-file.ts'
+import { type Expectation, type StatedVector, statedVectors, type VectorFile, vectorFileSchema } from './vector-file.ts'
 
 const facts = { type: 'object' } as const
 
@@ -36,10 +36,8 @@ export async function readVectors(files: readonly SourceFile[], fixtureFiles: re
   }
   const vectors: Vector[] = []
   for (const file of files) {
-    const content = await readJson(file, isVectorFile)
-    if (!content.ok) return content
-    const stated = statedVectors(content.value)
-    if (!stated.ok) return err(`${file.path}: ${stated.error}`)
+    const stated = await readStatedVectors(file)
+    if (!stated.ok) return stated
     for (const { name, principal, action, resource, expect, facts = {}, config = {} } of stated.value) {
       const who = named.principals?.[principal]
       const what = named.resources?.[resource]
@@ -56,6 +54,14 @@ export async function readVectors(files: readonly SourceFile[], fixtureFiles: re
     }
   }
   return ok(vectors)
+}
+
+/** Reads one vector file as it is stated, matrices written out. @returns the vectors, or why the file is none */
+export async function readStatedVectors(file: SourceFile): Promise<Result<readonly StatedVector[], string>> {
+  const content = await readJson(file, isVectorFile)
+  if (!content.ok) return content
+  const stated = statedVectors(content.value)
+  return stated.ok ? stated : err(`${file.path}: ${stated.error}`)
 }
 
 const ajv = new Ajv({ strict: true, strictRequired: false })
