@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { bundleDirectory } from './in-stage.ts'
 import { type OpaRun, runOpa } from './run-opa.ts'
 import type { Sources } from './sources.ts'
-import type { TestCase, TestFailure } from './test.ts'
+import type { TestCase, TestFailure } from './test-report.ts'
 
 /** The least share of a policy's lines that its Rego tests must reach, in percent. */
 export const coverageThreshold = 95

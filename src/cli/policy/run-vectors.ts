@@ -9,7 +9,7 @@ import { callIdOf } from './eval.ts'
 import { bundleDirectory } from './in-stage.ts'
 import { type OpaRun, runOpa } from './run-opa.ts'
 import { type Sources, tunables } from './sources.ts'
-import type { TestCase, TestFailure } from './test.ts'
+import type { TestCase, TestFailure } from './test-report.ts'
 import { readVectors, type Vector } from './vectors.ts'
 
 export interface VectorReport {

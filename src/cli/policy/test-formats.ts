@@ -1,4 +1,4 @@
-import type { TestCase, TestFailure, TestReport } from './test.ts'
+import type { TestCase, TestFailure, TestReport } from './test-report.ts'
 
 export const testFormats = ['text', 'json', 'junit'] as const
 export type TestFormat = (typeof testFormats)[number]
