@@ -19,6 +19,7 @@ COPY --from=build /app/dist dist
 COPY src src
 COPY policies policies
 COPY bundles bundles
+COPY .regal .regal
 RUN install -d -o node -g node -m 0700 /var/lib/certlocker
 USER node
 EXPOSE 8080

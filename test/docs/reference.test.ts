@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { referencePages } from '../../src/cli/reference/reference-pages.ts'
+import { shippedCodes as describedCodes } from '../../src/cli/reference/shipped-codes.ts'
 import { schemaRows } from '../../src/cli/reference/schema-rows.ts'
 import { shippedCodes } from '../../src/adapters/metrics/decision-code.ts'
 import { policyInputSchema } from '../../src/policy/input.schema.ts'
@@ -38,7 +39,17 @@ describe('docs/reference', () => {
   })
 
   test('lists every code of the shipped rules', () => {
-    const listed = [...(pages['codes.md'] ?? '').matchAll(/^\| `([A-Z_]+)` \| (?:deny|approval|allow)/gmu)]
+    const listed = [...(pages['codes.md'] ?? '').matchAll(/^\| \[`([A-Z_]+)`\]\(#\w+\) \| (?:deny|approval|allow)/gmu)]
     expect(listed.map(([, code]) => code)).toEqual(shippedCodes.toSorted())
+  })
+
+  test('explains every code of the shipped rules, with an example and what to do', async () => {
+    const codes = await describedCodes()
+    expect(codes.length).toBeGreaterThan(20)
+    const wanting = codes.filter(
+      ({ title, explanation, example, remedy, effect }) =>
+        [title, explanation, example].includes('') || (effect !== 'allow' && remedy === ''),
+    )
+    expect(wanting).toEqual([])
   })
 })

@@ -131,4 +131,76 @@ describe('policy lint', () => {
     const findings = await lintOf({ 'certlocker/config/data.json': JSON.stringify(config) })
     expect(findings).toContainEqual(expect.stringContaining(finding))
   })
+
+  test.each([
+    ['a code that is not listed', 'ACME_OTHER retired: gone\n', 'acme.rego:5 code: ACME_OFFICE_HOURS is not listed'],
+    [
+      'a code that was renamed or whose rule is gone',
+      '# ours\nACME_OFFICE_HOURS\nACME_OTHER\n',
+      'codes.txt:3 code: no rule states ACME_OTHER any more',
+    ],
+    [
+      'a retired code that is used again',
+      'ACME_OFFICE_HOURS retired: the office is gone\n',
+      'acme.rego:5 code: ACME_OFFICE_HOURS is retired',
+    ],
+  ])('finds %s', { timeout: 60_000 }, async (_, codes, finding) => {
+    expect(await lintOf({ 'policies/custom/acme/acme.rego': clean, 'policies/codes.txt': codes })).toEqual([
+      expect.stringContaining(finding),
+    ])
+  })
+
+  test('finds nothing where every code is listed or retired', { timeout: 60_000 }, async () => {
+    const codes = 'ACME_OTHER retired: gone\nACME_OFFICE_HOURS\n'
+    expect(await lintOf({ 'acme.rego': clean, 'codes.txt': codes })).toEqual([])
+  })
+
+  test('finds METADATA that describes a rule by half', { timeout: 60_000 }, async () => {
+    const half = clean.replace('# title: Secrets', '# custom:\n#   severity: low\n# title: Secrets')
+    expect(await lintOf({ 'acme.rego': half })).toEqual([
+      'acme.rego:7 metadata: the METADATA of this deny rule has no code',
+      'acme.rego:7 metadata: the METADATA of this deny rule has no remedy',
+    ])
+  })
+
+  test.each([
+    ['sprintf("%d", [1])', 'Use `concat`'],
+    ['time.now_ns()', 'Use input.call.time'],
+    ['http.send({"url": ""})', 'a decision asks nobody'],
+    ['regex.split("a", "b")', 'Use `split`'],
+    ['units.parse("1K")', 'ask for it as a field of `derived`'],
+  ])('names what to write instead of %s', { timeout: 60_000 }, async (call, alternative) => {
+    const directory = await mkdtemp(join(tmpdir(), 'certlocker-lint-'))
+    created.push(directory)
+    await writeFile(join(directory, 'acme.rego'), rego(`_value := ${call}\n`))
+    expect((await lintPolicies([directory])).map(({ fix }) => fix)).toEqual([expect.stringContaining(alternative)])
+  })
+
+  describe('with Regal on PATH', () => {
+    const path = process.env['PATH']
+    afterEach(() => {
+      process.env['PATH'] = path
+    })
+
+    async function withRegal(script: string): Promise<string[]> {
+      const tools = await mkdtemp(join(tmpdir(), 'certlocker-regal-'))
+      created.push(tools)
+      await writeFile(join(tools, 'regal'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+      process.env['PATH'] = `${tools}:${path}`
+      return lintOf({ 'acme.rego': clean })
+    }
+
+    test('tells what Regal objects to, with our configuration and rules', { timeout: 60_000 }, async () => {
+      const answer = `cat <<END
+{"violations": [{"title": "$(echo "$@" | grep -c -- '.regal/config.yaml --rules .*\\.regal/rules')", "description": "d",
+"category": "style", "location": {"file": "$(for last; do :; done; echo "$last")", "row": 3}}]}
+END
+exit 3`
+      expect(await withRegal(answer)).toEqual(['acme.rego:3 regal: style/1: d'])
+    })
+
+    test('does not pass over a Regal that does not work', { timeout: 60_000 }, async () => {
+      await expect(withRegal('echo broken >&2; exit 1')).rejects.toThrow('regal: broken')
+    })
+  })
 })

@@ -96,22 +96,32 @@ _faulty contains _custom(company) if obligation.is_faulty(data.custom[company].o
 
 # METADATA
 # title: Access denied. A rule of the policy is malformed
+# description: >
+#   A rule contributed something that is neither a reason nor an obligation. It was meant to say something, so
+#   everything is denied until it can be read.
 # custom:
 #   code: CONTRIBUTION_MALFORMED
 #   severity: critical
+#   example: "A company's rule says `deny := true` instead of adding a reason to the set, and every answer is a denial that names its package."
 #   remedy: An operator runs `certlocker policy lint` and mends the rule that the reason names.
 _malformed contains contribution.reason(reason.of(rego.metadata.rule(), {}), rule) if some rule in _faulty
 
 # METADATA
 # title: Access denied. The configuration of the policy is unsound
+# description: >
+#   A tunable is missing or has another type. A rule that compares with it would be silent, so everything is denied
+#   until it is mended.
 # custom:
 #   code: CONFIG_UNSOUND
 #   severity: critical
+#   example: "distinctSecretsPerHourMax is the text `100` instead of the number, and every answer is a denial."
 #   remedy: An operator compares data.certlocker.config with the shipped one and builds the bundle again.
 _unsound contains contribution.reason(reason.of(rego.metadata.rule(), {}), "certlocker.lib.config") if not config.sound
 
 # METADATA
 # title: Access denied. No rule allows this
+# description: >
+#   No rule objected and no rule allowed it either. An action that no scope and no role covers ends here.
 # custom:
 #   code: DEFAULT_DENY
 #   severity: medium

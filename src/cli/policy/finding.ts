@@ -17,6 +17,7 @@ export type Check =
   | 'code'
   | 'title'
   | 'configuration'
+  | 'regal'
 
 /** One finding as people read it: a place an editor can jump to, why, and what to do. */
 export function findingText({ file, line, check, why, fix }: Finding): string {

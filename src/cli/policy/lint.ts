@@ -1,8 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { alternativeTo } from './banned-builtins.ts'
+import { codeListFindings, readCodeList } from './code-list.ts'
 import type { Finding } from './finding.ts'
 import { bundleDirectory, inStage } from './in-stage.ts'
 import { packageRoot } from './package-root.ts'
+import { regalFindings } from './regal.ts'
 import { runOpa } from './run-opa.ts'
 import { shapeFindings } from './shape-checks.ts'
 import { configName, findSources, type SourceFile, type Sources } from './sources.ts'
@@ -15,14 +18,18 @@ import { parseRego, type Syntax } from './syntax.ts'
  */
 export async function lintPolicies(directories: readonly string[]): Promise<readonly Finding[]> {
   const sources = await findSources(directories)
-  const [format, compile, shipped, company, configuration] = await Promise.all([
+  const [format, compile, regal, shipped, company, lists, configuration] = await Promise.all([
     formatFindings([...regoOf(sources.shipped), ...regoOf(sources.company), ...sources.tests]),
     compileFindings(sources),
+    regalFindings(directories, sources),
     parsed(sources.shipped),
     parsed(sources.company),
+    Promise.all(sources.codes.map(readCodeList)),
     configurationFindings(sources),
   ])
-  return [...format, ...compile, ...shapeFindings(shipped, company), ...configuration].sort(byPlace)
+  const listed = codeListFindings(lists, directories.length === 0 ? shipped : company)
+  const findings = [...format, ...compile, ...regal, ...shapeFindings(shipped, company), ...listed, ...configuration]
+  return findings.sort(byPlace)
 }
 
 function regoOf(files: readonly SourceFile[]): readonly SourceFile[] {
@@ -88,9 +95,11 @@ interface CompileError {
 function compileFinding({ message, location }: CompileError, { shipped, company }: Sources): Finding {
   const name = location?.file.replace(`${bundleDirectory}/`, '')
   const source = [...company, ...shipped].find((file) => file.name === name)
-  const fix = message.startsWith('undefined function')
-    ? 'Use only builtins of bundles/capabilities.json: what the gateway cannot evaluate, it must not meet.'
-    : 'Correct the rule. The input is described in policies/schemas/input.json.'
+  const builtin = /^undefined function (\S+)/u.exec(message)?.[1]
+  const fix =
+    builtin === undefined
+      ? 'Correct the rule. The input is described in policies/schemas/input.json.'
+      : `${alternativeTo(builtin)} What the gateway cannot evaluate alike everywhere is not in bundles/capabilities.json.`
   return {
     file: source?.path ?? location?.file ?? 'policies',
     line: location?.row ?? 1,

@@ -13,6 +13,26 @@ export function shapeFindings(shipped: readonly Syntax[], company: readonly Synt
   ]
 }
 
+export interface StatedCode {
+  readonly file: string
+  readonly line: number
+  readonly code: string
+}
+
+/** Every code that a file states, with the place of its rule. */
+export function statedIn(syntax: Syntax): StatedCode[] {
+  return stating(syntax).flatMap((rule) =>
+    [...new Set(statedCodes(rule))].map((code) => ({ file: syntax.file.path, line: rule.line, code })),
+  )
+}
+
+/** Also rules of the shipped router state codes, of faults. */
+function stating(syntax: Syntax): readonly RuleSyntax[] {
+  return syntax.package[0] === 'certlocker'
+    ? syntax.rules.filter(({ custom }) => typeof custom['code'] === 'string')
+    : contributions(syntax)
+}
+
 function shippedFindings(syntax: Syntax): Finding[] {
   return [
     ...packageTitle(syntax),
@@ -29,6 +49,7 @@ function companyFindings(syntax: Syntax): Finding[] {
       ...shape(syntax, rule),
       ...metadata(syntax, rule),
       ...code(syntax, rule),
+      ...incomplete(syntax, rule),
     ]),
   ]
 }
@@ -70,6 +91,21 @@ function metadata({ file }: Syntax, { name, line, title }: RuleSyntax): Finding[
   return [{ file: file.path, line, check: 'metadata', why: `this ${name} rule has no title`, fix }]
 }
 
+/** A company may state its reason in the rule; what it describes in METADATA it describes wholly. */
+function incomplete({ file }: Syntax, { name, line, custom }: RuleSyntax): Finding[] {
+  if (Object.keys(custom).length === 0) return []
+  const wanted = name === 'oblige' ? [] : name === 'allow' ? ['code', 'severity'] : ['code', 'severity', 'remedy']
+  return wanted
+    .filter((member) => typeof custom[member] !== 'string')
+    .map((member) => ({
+      file: file.path,
+      line,
+      check: 'metadata',
+      why: `the METADATA of this ${name} rule has no ${member}`,
+      fix: `Add \`${member}\` under \`custom\` in its METADATA.`,
+    }))
+}
+
 const codeForm = /^[A-Z][A-Z0-9_]{2,63}$/
 
 /** The codes that a rule states: those in its METADATA, else those in its text. */
@@ -90,7 +126,7 @@ function code({ file }: Syntax, rule: RuleSyntax): Finding[] {
 }
 
 function reasonOfShipped(syntax: Syntax, rule: RuleSyntax): Finding[] {
-  const { name, line, title, custom } = rule
+  const { name, line, title, description, custom } = rule
   if (name === 'oblige') return []
   const file = syntax.file.path
   const members = name === 'allow' ? ['severity'] : ['severity', 'remedy']
@@ -99,6 +135,10 @@ function reasonOfShipped(syntax: Syntax, rule: RuleSyntax): Finding[] {
     const fix = `Add \`${member}\` under \`custom\` in its METADATA.`
     return { file, line, check: 'metadata', why: `this ${name} rule has no ${member}`, fix }
   })
+  if (description === '') {
+    const fix = 'Add a `description` to its METADATA: why the rule is there. The reference of codes prints it.'
+    findings.push({ file, line, check: 'metadata', why: `this ${name} rule has no description`, fix })
+  }
   if (name === 'deny' && title !== '' && !title.startsWith('Access denied. ')) {
     const fix = 'Begin the title with `Access denied. `: it is what the caller is told.'
     findings.push({ file, line, check: 'title', why: 'the title of a denial is not worded as one', fix })
@@ -107,21 +147,13 @@ function reasonOfShipped(syntax: Syntax, rule: RuleSyntax): Finding[] {
 }
 
 function duplicateFindings(files: readonly Syntax[]): Finding[] {
-  const stated = files.flatMap((syntax) => contributions(syntax).flatMap((rule) => codesIn(syntax, rule)))
   const first = new Map<string, string>()
-  return stated.flatMap(({ syntax, rule, code }) => {
+  return files.flatMap(statedIn).flatMap(({ file, line, code }): Finding[] => {
     const known = first.get(code)
-    if (known !== undefined) return [duplicate(syntax, rule, code, known)]
-    first.set(code, `${syntax.file.path}:${rule.line}`)
-    return []
+    first.set(code, known ?? `${file}:${line}`)
+    const fix = 'Give each rule a code of its own: by its code a denial leads to its rule.'
+    return known === undefined
+      ? []
+      : [{ file, line, check: 'code', why: `${code} is already the code of ${known}`, fix }]
   })
-}
-
-function codesIn(syntax: Syntax, rule: RuleSyntax) {
-  return [...new Set(statedCodes(rule))].map((code) => ({ syntax, rule, code }))
-}
-
-function duplicate({ file }: Syntax, { line }: RuleSyntax, stated: string, known: string): Finding {
-  const fix = 'Give each rule a code of its own: by its code a denial leads to its rule.'
-  return { file: file.path, line, check: 'code', why: `${stated} is already the code of ${known}`, fix }
 }

@@ -1,5 +1,5 @@
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join, relative, sep } from 'node:path'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import { packageRoot } from './package-root.ts'
 
 /** A file of policy: where it lies, and its name inside the bundle. */
@@ -16,6 +16,10 @@ export interface Sources {
   readonly tests: readonly SourceFile[]
   readonly fixtures: readonly SourceFile[]
   readonly vectors: readonly SourceFile[]
+  /** Lists of every code that was ever stated: `codes.txt`. */
+  readonly codes: readonly SourceFile[]
+  /** Lists of mutants that may survive: `survivors.json`. */
+  readonly survivors: readonly SourceFile[]
 }
 
 /** The name in the bundle of the tunables. A company's file of that name replaces the shipped values member by member. */
@@ -26,21 +30,25 @@ const shippedTests = join(packageRoot, 'policy-tests')
 
 /**
  * Finds the shipped rules, and what a company adds: every `.rego` file in the directories, the tunables in
- * `certlocker/config/data.json`, and tests (`*_test.rego`, `fixtures/*.json`, `vectors/*.json`). Without directories
- * the tests are the shipped ones.
+ * `certlocker/config/data.json`, tests (`*_test.rego`, `fixtures/*.json`, `vectors/*.json`) and lists of codes. Policies
+ * may lie below `policies/`. Without directories the tests and codes are the shipped ones.
  */
 export async function findSources(directories: readonly string[]): Promise<Sources> {
-  const shipped = (await filesIn(shippedPolicies)).filter(({ name }) => name.startsWith('certlocker/'))
+  const ours = await filesIn(shippedPolicies)
+  const shipped = ours.filter(({ name }) => name.startsWith('certlocker/'))
   const given = (await Promise.all(directories.map(filesIn))).flat()
   const proofs = directories.length === 0 ? await filesIn(shippedTests) : given
   return {
     shipped: shipped.filter(isPolicy),
     company: given
+      .map(({ path, name }) => ({ path, name: name.replace(/^policies\//, '') }))
       .filter(isPolicy)
-      .map(({ path, name }) => ({ path, name: name === configName ? name : customName(name) })),
+      .map(inBundle),
     tests: proofs.filter(({ name }) => name.endsWith('_test.rego')),
     fixtures: proofs.filter(({ name }) => /(^|\/)fixtures\/[^/]+\.json$/.test(name)),
     vectors: proofs.filter(({ name }) => /(^|\/)vectors\/[^/]+\.json$/.test(name)),
+    codes: (directories.length === 0 ? ours : given).filter(({ name }) => basename(name) === 'codes.txt'),
+    survivors: proofs.filter(({ name }) => basename(name) === 'survivors.json'),
   }
 }
 
@@ -75,8 +83,8 @@ function isPolicy({ name }: SourceFile): boolean {
   return name === configName || (name.endsWith('.rego') && !name.endsWith('_test.rego'))
 }
 
-function customName(name: string): string {
-  return name.startsWith('custom/') ? name : `custom/${name}`
+function inBundle({ path, name }: SourceFile): SourceFile {
+  return { path, name: name === configName || name.startsWith('custom/') ? name : `custom/${name}` }
 }
 
 /** The files below a directory, in the order of their names, with `/` between the parts. */

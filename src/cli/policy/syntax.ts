@@ -19,6 +19,8 @@ export interface RuleSyntax {
   readonly isSet: boolean
   /** Title of the METADATA, `""` when there is none. */
   readonly title: string
+  /** Description of the METADATA, `""` when there is none. */
+  readonly description: string
   readonly custom: Readonly<Record<string, unknown>>
   /** Every text that the rule gives as `"code": "…"`. */
   readonly codes: readonly string[]
@@ -54,6 +56,7 @@ interface Parsed {
 interface Annotation {
   readonly scope: string
   readonly title?: string
+  readonly description?: string
   readonly custom?: Readonly<Record<string, unknown>>
 }
 
@@ -77,6 +80,7 @@ function ruleSyntax(rule: ParsedRule): RuleSyntax {
     line: location.row,
     isSet: head.key !== undefined && head.value === undefined,
     title: own?.title ?? '',
+    description: own?.description ?? '',
     custom: own?.custom ?? {},
     codes: literalCodes(rule),
   }

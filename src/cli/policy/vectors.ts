@@ -1,53 +1,12 @@
 import { readFile } from 'node:fs/promises'
-import { Ajv } from 'ajv'
+import { Ajv, type ValidateFunction } from 'ajv'
 import type { FromSchema } from 'json-schema-to-ts'
-import { canonicalJson } from '../../kernel/canonical-json.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
-import { effects } from '../../kernel/vocabulary.ts'
-import type { Decision } from '../../policy/decision.schema.ts'
 import { inputProblem } from '../../policy/input-check.ts'
 import type { SourceFile } from './sources.ts'
+import { type Expectation, type StatedVector, statedVectors, type VectorFile, vectorFileSchema } from './vector-file.ts'
 
 const facts = { type: 'object' } as const
-const texts = { type: 'array', items: { type: 'string' } } as const
-
-/** A file of decision vectors: who asks for what, what is different from the fixtures, and what the answer must be. */
-const vectorFileSchema = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['about', 'vectors'],
-  properties: {
-    about: { type: 'string' },
-    vectors: {
-      type: 'array',
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['name', 'principal', 'action', 'resource', 'expect'],
-        properties: {
-          name: { type: 'string' },
-          principal: { type: 'string' },
-          action: { type: 'string' },
-          resource: { type: 'string' },
-          facts,
-          config: facts,
-          expect: {
-            type: 'object',
-            additionalProperties: false,
-            required: ['effect', 'codes'],
-            properties: {
-              effect: { enum: effects },
-              codes: texts,
-              title: { type: 'string' },
-              obligations: { type: 'array', items: facts },
-              approval: facts,
-            },
-          },
-        },
-      },
-    },
-  },
-} as const
 
 const fixturesSchema = {
   type: 'object',
@@ -57,8 +16,6 @@ const fixturesSchema = {
     resources: { type: 'object', additionalProperties: facts },
   },
 } as const
-
-type Expectation = FromSchema<typeof vectorFileSchema>['vectors'][number]['expect']
 
 /** One question with its whole input, the tunables it is asked under, and what is expected. */
 export interface Vector {
@@ -79,9 +36,9 @@ export async function readVectors(files: readonly SourceFile[], fixtureFiles: re
   }
   const vectors: Vector[] = []
   for (const file of files) {
-    const content = await readJson(file, isVectorFile)
-    if (!content.ok) return content
-    for (const { name, principal, action, resource, expect, facts = {}, config = {} } of content.value.vectors) {
+    const stated = await readStatedVectors(file)
+    if (!stated.ok) return stated
+    for (const { name, principal, action, resource, expect, facts = {}, config = {} } of stated.value) {
       const who = named.principals?.[principal]
       const what = named.resources?.[resource]
       if (who === undefined || what === undefined) {
@@ -99,31 +56,25 @@ export async function readVectors(files: readonly SourceFile[], fixtureFiles: re
   return ok(vectors)
 }
 
-/** Says in which way a decision is not the expected one; undefined when it is. */
-export function disappointment({ expect }: Vector, decision: Decision): string | undefined {
-  const codes = decision.reasons.map(({ code }) => code)
-  if (decision.effect !== expect.effect || !same([...codes].sort(), [...expect.codes].sort())) {
-    return `expected ${expect.effect} [${expect.codes.join(', ')}], got ${decision.effect} [${codes.join(', ')}]`
-  }
-  if (expect.title !== undefined && !decision.reasons.some(({ title }) => title === expect.title)) {
-    return `expected the title "${expect.title}", got "${decision.reasons.map(({ title }) => title).join('", "')}"`
-  }
-  if (!same(decision.obligations, expect.obligations ?? [])) {
-    return `expected obligations ${JSON.stringify(expect.obligations ?? [])}, got ${JSON.stringify(decision.obligations)}`
-  }
-  return expect.approval === undefined || same(decision.approval, expect.approval)
-    ? undefined
-    : `expected approval ${JSON.stringify(expect.approval)}, got ${JSON.stringify(decision.approval)}`
+/** Reads one vector file as it is stated, matrices written out. @returns the vectors, or why the file is none */
+export async function readStatedVectors(file: SourceFile): Promise<Result<readonly StatedVector[], string>> {
+  const content = await readJson(file, isVectorFile)
+  if (!content.ok) return content
+  const stated = statedVectors(content.value)
+  return stated.ok ? stated : err(`${file.path}: ${stated.error}`)
 }
 
-const ajv = new Ajv({ strict: true })
-const isVectorFile = ajv.compile<FromSchema<typeof vectorFileSchema>>(vectorFileSchema)
+const ajv = new Ajv({ strict: true, strictRequired: false })
+const isVectorFile = ajv.compile<VectorFile>(vectorFileSchema)
 const isFixtures = ajv.compile<FromSchema<typeof fixturesSchema>>(fixturesSchema)
 
-async function readJson<T>({ path }: SourceFile, is: (value: unknown) => value is T): Promise<Result<T, string>> {
+async function readJson<T>({ path }: SourceFile, is: ValidateFunction<T>): Promise<Result<T, string>> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'))
-    return is(value) ? ok(value) : err(`${path}: is not of the form of a vector or fixture file`)
+    if (is(value)) return ok(value)
+    const [problem] = is.errors ?? []
+    const where = `${problem?.instancePath ?? ''} ${problem?.message ?? ''}`.trim()
+    return err(`${path}: is not of the form of a vector or fixture file: ${where}`)
   } catch (error) {
     if (error instanceof SyntaxError) return err(`${path}: ${error.message}`)
     throw error
@@ -144,8 +95,4 @@ function merged(below: JsonObject, above: JsonObject): JsonObject {
 
 function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return canonicalJson(a) === canonicalJson(b)
 }

@@ -2,12 +2,10 @@ import { configTable } from '../../config/describe-config.ts'
 import { type FaultInfo, faults } from '../../kernel/faults.ts'
 import { decisionSchema } from '../../policy/decision.schema.ts'
 import { policyInputSchema } from '../../policy/input.schema.ts'
-import { packageRoot } from '../policy/package-root.ts'
-import { findSources } from '../policy/sources.ts'
-import { parseRego } from '../policy/syntax.ts'
 import { markdownTable, page } from './markdown.ts'
 import { rolesPage } from './roles-page.ts'
 import { schemaRows } from './schema-rows.ts'
+import { type ShippedCode, shippedCodes } from './shipped-codes.ts'
 
 /** The pages of docs/reference, by name: made from the schemas, the table of faults, the METADATA of
  * the rules, and the shipped policy's answers. */
@@ -49,33 +47,37 @@ function inputPage(): string {
 }
 
 async function codesPage(): Promise<string> {
+  const codes = await shippedCodes()
   return page(
     'Codes',
     'A denial, an approval that is required and an error carry a code. Codes are stable: they are added, never changed.',
     '## Of the shipped policy',
-    'The title is what the caller is told, with `{…}` filled in; the rule is where to read on, and what to change.',
-    markdownTable(['code', 'effect', 'severity', 'title', 'remedy', 'rule'], await ruleRows()),
+    'What the caller is told is the title, with `{…}` filled in.',
+    markdownTable(
+      ['code', 'effect', 'severity', 'title'],
+      codes.map(({ code, effect, severity, title }) => [
+        `[\`${code}\`](#${code.toLowerCase()})`,
+        effect,
+        severity,
+        title,
+      ]),
+    ),
+    ...codes.map(codeSection),
     '## Of the gateway',
     'Again: whether the same call may be tried again unchanged.',
     markdownTable(['code', 'HTTP', 'again', 'text'], faultRows()),
   )
 }
 
-const effects: Readonly<Record<string, string>> = { deny: 'deny', require_approval: 'approval', allow: 'allow' }
-
-async function ruleRows(): Promise<readonly (readonly string[])[]> {
-  const files = await Promise.all((await findSources([])).shipped.map(parseRego))
-  const rows = files.flatMap((syntax) =>
-    (syntax?.rules ?? []).flatMap(({ name, title, custom }) => {
-      const path = syntax?.file.path.slice(packageRoot.length) ?? ''
-      const stated = [custom['code'], custom['severity'], custom['remedy']].map((value) =>
-        typeof value === 'string' ? value : '',
-      )
-      const [code = '', severity = '', remedy = ''] = stated
-      return code === '' ? [] : [[`\`${code}\``, effects[name] ?? 'deny', severity, title, remedy, `\`${path}\``]]
-    }),
-  )
-  return [...new Map(rows.map((row) => [row[0] ?? '', row])).values()].toSorted(byFirst)
+function codeSection({ code, title, explanation, remedy, example, rule }: ShippedCode): string {
+  const lines = [
+    `**Told:** ${title}`,
+    explanation,
+    ...(remedy === '' ? [] : [`**Remedy:** ${remedy}`]),
+    `**Example:** ${example}`,
+    `**Rule:** \`${rule}\``,
+  ]
+  return [`### ${code}`, ...lines].join('\n\n')
 }
 
 function faultRows(): readonly (readonly string[])[] {

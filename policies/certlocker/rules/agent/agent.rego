@@ -7,6 +7,8 @@ import data.certlocker.lib.reason
 
 # METADATA
 # title: Access denied. The agent is suspended
+# description: >
+#   A suspended agent is stopped until somebody resumes it. People suspend agents, and so does a burst of denials.
 # custom:
 #   code: AGENT_SUSPENDED
 #   severity: high
@@ -18,6 +20,8 @@ deny contains reason.of(rego.metadata.rule(), {}) if {
 
 # METADATA
 # title: Access denied. The agent is revoked
+# description: >
+#   A revoked agent is gone for good. All its tokens and sessions end with it, and whoever still holds one is refused.
 # custom:
 #   code: AGENT_REVOKED
 #   severity: high

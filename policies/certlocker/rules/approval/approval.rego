@@ -10,6 +10,9 @@ import data.certlocker.lib.reason
 
 # METADATA
 # title: An agent's access to a production resource needs approval
+# description: >
+#   What reaches production is looked at by a person first, as the table approvalRequired says for the risk level of
+#   the agent.
 # custom:
 #   code: APPROVAL_PRODUCTION
 #   severity: medium
@@ -21,6 +24,9 @@ require_approval contains _asked(reason.of(rego.metadata.rule(), {})) if {
 
 # METADATA
 # title: An agent of risk level {risk} needs approval for this
+# description: >
+#   The table approvalRequired asks for a person also outside production, as the risk level of the agent rises; a cell
+#   that is missing asks too.
 # custom:
 #   code: APPROVAL_RISK
 #   severity: medium
@@ -32,6 +38,9 @@ require_approval contains _asked(reason.of(rego.metadata.rule(), {"risk": input.
 
 # METADATA
 # title: A certificate's private key is handed out only with approval
+# description: >
+#   Whoever has the key can be the server. No risk level and no environment hands it out without a person, unless
+#   every group of the certificate is exempt.
 # custom:
 #   code: APPROVAL_PRIVATE_KEY
 #   severity: high
@@ -44,6 +53,9 @@ require_approval contains _asked(reason.of(rego.metadata.rule(), {})) if {
 
 # METADATA
 # title: Access denied. This call was refused by an approver
+# description: >
+#   Somebody who may approve looked at exactly this call and said no. The refusal holds for the call, not for the
+#   agent.
 # custom:
 #   code: APPROVAL_DENIED
 #   severity: medium

@@ -11,6 +11,8 @@ import data.certlocker.lib.reason
 
 # METADATA
 # title: Access denied. The agent has read {max} distinct secrets within the hour
+# description: >
+#   One agent that reads very many different secrets within the hour is copying a vault, by mistake or not.
 # custom:
 #   code: READ_BUDGET_EXCEEDED
 #   severity: high
@@ -23,6 +25,9 @@ deny contains reason.of(rego.metadata.rule(), {"max": data.certlocker.config.dis
 
 # METADATA
 # title: Access denied. The agent was refused {max} distinct names within a minute and is suspended
+# description: >
+#   Many different names that are refused within a minute are a search, not work. The agent is suspended by the same
+#   decision.
 # custom:
 #   code: DENIAL_BURST
 #   severity: critical

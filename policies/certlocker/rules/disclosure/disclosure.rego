@@ -8,6 +8,9 @@ import data.certlocker.lib.reason
 
 # METADATA
 # title: Access denied. The secret may be used but not read
+# description: >
+#   The value never leaves the gateway: it is put into a request or a session where it is needed, and no agent sees
+#   it.
 # custom:
 #   code: DISCLOSURE_USE_ONLY
 #   severity: medium

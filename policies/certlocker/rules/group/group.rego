@@ -10,6 +10,9 @@ import data.certlocker.lib.reason
 
 # METADATA
 # title: Access denied. Token is scoped to groups [{principal}], {type} is in [{resource}]
+# description: >
+#   Groups are the border between environments. An agent reaches a resource only if they share a group, its live
+#   elevation included.
 # custom:
 #   code: GROUP_MISMATCH
 #   severity: high
@@ -30,6 +33,9 @@ deny contains reason.of(rego.metadata.rule(), details) if {
 
 # METADATA
 # title: Access denied. The private secret belongs to another owner
+# description: >
+#   A private secret is for the agents of its owner alone. The agent is answered as if the secret did not exist; only
+#   operators see this code.
 # custom:
 #   code: PRIVATE_OWNER_MISMATCH
 #   severity: high

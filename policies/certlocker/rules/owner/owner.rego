@@ -7,6 +7,8 @@ import data.certlocker.lib.reason
 
 # METADATA
 # title: Access denied. The owner of the agent is disabled
+# description: >
+#   A person answers for every owned agent. When that person may do nothing any more, neither may the agent.
 # custom:
 #   code: OWNER_DISABLED
 #   severity: high

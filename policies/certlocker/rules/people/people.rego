@@ -12,6 +12,8 @@ import data.certlocker.lib.reason
 
 # METADATA
 # title: Access denied. Role {role} does not permit {action}
+# description: >
+#   The table of roles and actions does not hold this action for the role, or the person is suspended.
 # custom:
 #   code: ROLE_NOT_PERMITTED
 #   severity: medium
@@ -26,6 +28,9 @@ deny contains reason.of(rego.metadata.rule(), details) if {
 # title: >-
 #   Access denied. {what} a person only, not {to} service account: register one (certlocker people create), make them an
 #   API key (certlocker api-keys create) and use that
+# description: >
+#   Deciding an approval and seeing a value are acts of a person who can be asked about them. A key of a service
+#   account is held by a machine.
 # custom:
 #   code: PERSON_ONLY
 #   severity: medium
@@ -36,6 +41,9 @@ deny contains reason.of(rego.metadata.rule(), _for_people_only[input.call.action
 
 # METADATA
 # title: Access denied. Your groups are [{principal}], the {type} is in [{resource}]
+# description: >
+#   Roles say what a person may do, groups say to what. To change something, an operator needs every group of it, and
+#   to read it one.
 # custom:
 #   code: GROUP_NOT_HELD
 #   severity: high
@@ -54,6 +62,8 @@ deny contains reason.of(rego.metadata.rule(), details) if {
 
 # METADATA
 # title: Access denied. The {type} is in no group and belongs to another person
+# description: >
+#   What is in no group is nobody else's business: it is for its owner and for admins.
 # custom:
 #   code: GROUPLESS_NOT_OWN
 #   severity: high
@@ -70,6 +80,8 @@ deny contains reason.of(rego.metadata.rule(), {"type": input.resource.type}) if 
 
 # METADATA
 # title: Access denied. The private secret belongs to another person
+# description: >
+#   A private secret is described and revealed to its owner and to admins, whatever groups others share with it.
 # custom:
 #   code: PRIVATE_NOT_OWN
 #   severity: high
@@ -83,6 +95,8 @@ deny contains reason.of(rego.metadata.rule(), {}) if {
 
 # METADATA
 # title: Access denied. Only an admin takes over an entry of Vault
+# description: >
+#   An entry of Vault that exists already may hold anything. Only an admin decides that the gateway hands it out.
 # custom:
 #   code: SOURCE_FOR_ADMINS
 #   severity: high
@@ -96,6 +110,8 @@ deny contains reason.of(rego.metadata.rule(), {}) if {
 
 # METADATA
 # title: Role {role} permits {action}
+# description: >
+#   The table of roles and actions holds this action for the role. A denial of another rule outweighs it.
 # custom:
 #   code: ROLE_PERMITTED
 #   severity: low

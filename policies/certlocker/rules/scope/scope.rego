@@ -8,6 +8,8 @@ import data.certlocker.lib.reason
 
 # METADATA
 # title: Access denied. Scope {scopes} is missing
+# description: >
+#   Every action of an agent needs a scope that the agent and its token both hold, or that a live elevation adds.
 # custom:
 #   code: SCOPE_MISSING
 #   severity: medium
@@ -21,6 +23,8 @@ deny contains reason.of(rego.metadata.rule(), details) if {
 
 # METADATA
 # title: The agent holds a scope for {action}
+# description: >
+#   The agent and its token both hold a scope that is enough for the action. A denial of another rule outweighs it.
 # custom:
 #   code: SCOPE_HELD
 #   severity: low

@@ -7,6 +7,8 @@ import data.certlocker.lib.reason
 
 # METADATA
 # title: Access denied. The token has expired
+# description: >
+#   Tokens live for a limited time, so that a lost one is of use for a limited time.
 # custom:
 #   code: TOKEN_EXPIRED
 #   severity: medium
@@ -18,6 +20,9 @@ deny contains reason.of(rego.metadata.rule(), {}) if {
 
 # METADATA
 # title: Access denied. The token may not be used from this address
+# description: >
+#   The token is bound to networks, and the call came from none of them. A token that was copied to another place is
+#   of no use there.
 # custom:
 #   code: CIDR_MISMATCH
 #   severity: high
@@ -29,6 +34,8 @@ deny contains reason.of(rego.metadata.rule(), {}) if {
 
 # METADATA
 # title: Access denied. The single-use token is spent
+# description: >
+#   A single-use token is bound to the first call that was allowed; it answers that call again and no other.
 # custom:
 #   code: TOKEN_SPENT
 #   severity: medium

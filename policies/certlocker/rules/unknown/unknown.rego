@@ -10,6 +10,8 @@ import data.certlocker.lib.reason
 
 # METADATA
 # title: Access denied. No {type} of that name is available
+# description: >
+#   There is no resource of this type and name, or none that the agent may know of; both are answered alike.
 # custom:
 #   code: RESOURCE_UNKNOWN
 #   severity: low

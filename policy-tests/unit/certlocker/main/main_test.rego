@@ -46,6 +46,11 @@ test_echo if {
 	decision.approval == {"groups": [], "roles": [], "quorum": 0, "useSeconds": 0}
 }
 
+test_echo_of_nothing_is_empty if {
+	decision := main.decision with input as {}
+	[decision.inputSchema, decision.callId] == ["", ""]
+}
+
 test_requirement if {
 	decision := main.decision with input as waiting
 	decision.approval == {"groups": ["prod"], "roles": ["admin", "approver"], "quorum": 1, "useSeconds": 900}

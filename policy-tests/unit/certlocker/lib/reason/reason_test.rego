@@ -14,3 +14,8 @@ test_title_is_bounded if {
 	stated := reason.of(annotations, {"names": [format_int(number, 10) | some number in numbers.range(1, 2000)]})
 	count(stated.title) == 2048
 }
+
+test_reason_has_severity_and_details if {
+	stated := reason.of(annotations, {"who": "x"})
+	[stated.code, stated.severity, stated.details] == ["A_CODE", "low", {"who": "x"}]
+}

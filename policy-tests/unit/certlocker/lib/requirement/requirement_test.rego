@@ -62,3 +62,15 @@ test_requirement_names_no_more_groups_than_a_decision_may if {
 	found := requirement.of([{}]) with input as question
 	count(found.groups) == 256
 }
+
+test_quorum_is_the_highest_asked_for_and_at_least_one[name] if {
+	some name, case in {
+		"nobody asks": {"asked": [], "quorum": 1},
+		"no number": {"asked": [{}], "quorum": 1},
+		"less than one": {"asked": [{"quorum": 0}], "quorum": 1},
+		"one": {"asked": [{"quorum": 1}], "quorum": 1},
+		"two and three": {"asked": [{"quorum": 2}, {"quorum": 3}], "quorum": 3},
+	}
+	required := requirement.of(case.asked) with input as fixture.call("prod-agent", "secret.read", "prod-secret")
+	required.quorum == case.quorum
+}

@@ -8,7 +8,8 @@ test_status[name] if {
 		"an active agent": {"facts": {"status": "active"}, "codes": set()},
 		"a suspended agent": {"facts": {"status": "suspended"}, "codes": {"AGENT_SUSPENDED"}},
 		"a revoked agent": {"facts": {"status": "revoked"}, "codes": {"AGENT_REVOKED"}},
-		"a person is no agent": {"facts": {"kind": "person", "status": "suspended"}, "codes": set()},
+		"a suspended person is no agent": {"facts": {"kind": "person", "status": "suspended"}, "codes": set()},
+		"a revoked person is no agent": {"facts": {"kind": "person", "status": "revoked"}, "codes": set()},
 	}
 	question := object.union(fixture.call("dev-agent", "host.list", "none"), {"principal": case.facts})
 	found := fixture.codes(agent.deny) with input as question

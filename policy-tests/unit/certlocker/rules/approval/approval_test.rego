@@ -69,8 +69,47 @@ test_quorum_follows_the_risk[risk] if {
 	{one.quorum | some one in asked(risk, "production", "secret.read")} == {quorum}
 }
 
+test_quorum_of_an_unknown_risk_is_two if {
+	{one.quorum | some one in asked("", "production", "secret.read")} == {2}
+}
+
+test_title_names_the_risk if {
+	titles := {one.title | some one in asked("critical", "development", "secret.read")}
+	titles == {"An agent of risk level critical needs approval for this"}
+}
+
+test_table_gates_no_other_action if {
+	question := object.union(fixture.call("dev-agent", "host.list", "dev-secret"), {"principal": {"riskLevel": "low"}})
+	found := approval.require_approval with input as question
+		with data.certlocker.config.approvalRequired as {"low": {"development": ["host.list"]}}
+	found == set()
+}
+
 test_private_secret_without_groups_lies_in_no_environment if {
 	found := approval.require_approval with input as fixture.call("dev-agent", "secret.read", "ada-private")
+	found == set()
+}
+
+test_private_secrets[name] if {
+	some name, case in {
+		"of no group, as in development": {"risk": "critical", "resource": {}, "codes": {"APPROVAL_RISK"}},
+		"of a group, as in its environment": {
+			"risk": "low",
+			"resource": {"groups": ["prod"], "environment": "production"},
+			"codes": {"APPROVAL_PRODUCTION"},
+		},
+	}
+	question := object.union(
+		fixture.call("dev-agent", "secret.read", "ada-private"),
+		{"principal": {"riskLevel": case.risk}, "resource": case.resource},
+	)
+	found := fixture.codes(approval.require_approval) with input as question
+	found == case.codes
+}
+
+test_private_key_of_an_exempt_group_needs_none if {
+	found := approval.require_approval with input as fixture.call("dev-agent", "certificate.read_key", "dev-certificate")
+		with data.certlocker.config.approvalExemptGroups as ["dev"]
 	found == set()
 }
 
@@ -90,8 +129,9 @@ test_exempt_groups[name] if {
 	found == case.codes
 }
 
-test_people_need_none if {
-	found := approval.require_approval with input as fixture.call("operator", "secret.read", "prod-secret")
+test_people_need_none[action] if {
+	some action in ["secret.read", "certificate.read_key"]
+	found := approval.require_approval with input as fixture.call("operator", action, "prod-secret")
 	found == set()
 }
 

@@ -42,3 +42,13 @@ test_budgets_are_tunable if {
 	found := budget.deny with input as question with data.certlocker.config.distinctSecretsPerHourMax as 3
 	{one.title | some one in found} == {"Access denied. The agent has read 3 distinct secrets within the hour"}
 }
+
+test_title_names_the_limit_of_denied_names if {
+	question := object.union(
+		fixture.call("dev-agent", "host.list", "none"),
+		{"history": {"minute": {"deniedNames": 30}}},
+	)
+	found := budget.deny with input as question
+	title := "Access denied. The agent was refused 25 distinct names within a minute and is suspended"
+	{one.title | some one in found} == {title}
+}

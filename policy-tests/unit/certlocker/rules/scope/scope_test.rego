@@ -35,10 +35,9 @@ every_scope := {
 	"audit:write",
 }
 
-answer(action, resource, scopes) := {"deny": fixture.codes(deny), "allow": fixture.codes(allow)} if {
+answer(action, resource, scopes) := given if {
 	question := object.union(fixture.call("dev-agent", action, resource), {"principal": {"scopes": scopes}})
-	deny := scope.deny with input as question
-	allow := scope.allow with input as question
+	given := {"deny": fixture.codes(scope.deny), "allow": fixture.codes(scope.allow)} with input as question
 }
 
 held := {"deny": set(), "allow": {"SCOPE_HELD"}}

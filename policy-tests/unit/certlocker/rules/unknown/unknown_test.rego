@@ -12,6 +12,7 @@ test_unknown[name] if {
 		"a private secret without owner": {"as": "dev-agent", "resource": "bo-private", "facts": {"owner": ""}, "codes": {"RESOURCE_UNKNOWN"}},
 		"no resource": {"as": "dev-agent", "resource": "none", "facts": {}, "codes": set()},
 		"something new without a name": {"as": "dev-agent", "resource": "none", "facts": {"type": "certificate"}, "codes": set()},
+		"a name of no type": {"as": "dev-agent", "resource": "none", "facts": {"name": "x"}, "codes": set()},
 		"a person meets 404 instead": {"as": "operator", "resource": "unknown-secret", "facts": {}, "codes": set()},
 	}
 	question := object.union(fixture.call(case.as, "secret.read", case.resource), {"resource": case.facts})
