@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.schema.ts'
+import type { ApprovalWatch } from '../domain/approvals/approval-watch.ts'
 import type { Audit } from '../domain/audit/open-audit.ts'
 import type { PostgresAuditLog } from '../domain/audit/postgres-audit-log.ts'
 import type { CallHistory } from '../domain/history/call-history.ts'
@@ -34,6 +35,7 @@ export interface Core {
   readonly audit: Audit
   readonly history: CallHistory
   readonly activity: SessionActivity
+  readonly approvalWatch: ApprovalWatch
   readonly policy: PolicyEngine
   readonly source: SecretSource
   readonly hmacKey: Buffer
@@ -73,6 +75,8 @@ export function createTransport(core: Core): HttpServer {
       denials: config.denials,
       callsPerMinute: config.limits.callsPerMinute,
       approvalDecideSeconds: config.approvals.decideSeconds,
+      approvalUseSeconds: config.approvals.useSeconds,
+      approvalHoldSeconds: config.approvals.holdSeconds,
     },
   })
   const rest = createRest({
@@ -80,6 +84,7 @@ export function createTransport(core: Core): HttpServer {
     authFailures,
     act,
     clock: authority,
+    approvalUseSeconds: config.approvals.useSeconds,
     mcpUrl: () => `${publicUrl()}/rest/mcp`,
     catalog: mcp.catalog,
     simulation: createSimulation({ ...core, ...operators }),

@@ -69,6 +69,7 @@ const guard: Guard = {
       }
     )
   },
+  propose: () => Promise.reject(new Error('no call of this test is proposed')),
 }
 const caller: AgentCaller = {
   standing: {
