@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { settingsEnvironment } from '../config/cli-environment.ts'
 import { registerAccessCommand } from './access-command.ts'
+import { registerApprovalWatch } from './approval-watch.ts'
 import { registerAuditCommands } from './audit-commands.ts'
 import { registerBackupCommands } from './backup/backup-commands.ts'
 import { CliError, exitCodes } from './cli-error.ts'
@@ -73,6 +74,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
       await connect({ environment: io.environment, tokenFile, note, interrupted: io.interrupted })
     })
   registerNounCommands(program, io)
+  registerApprovalWatch(program, io)
   registerAccessCommand(program, io)
   registerAuditCommands(program, io)
   registerConfigCommands(program, io)
