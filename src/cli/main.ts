@@ -51,7 +51,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
     })
   program
     .command('demo')
-    .description('See it work: a throw-away gateway, a real MCP client, three questions and the proof')
+    .description('See it work: a throw-away gateway, a real MCP client, allow, deny, approval and the proof')
     .option('--keep', 'leave it running and print its addresses')
     .option('--json', 'print one JSON document: questions, decisions, audit lines and the proof')
     .action(async ({ keep = false, json = false }: { readonly keep?: boolean; readonly json?: boolean }) => {
