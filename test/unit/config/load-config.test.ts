@@ -185,6 +185,8 @@ describe('Vault', () => {
     expect(await placesOfProblems({ ...address, ...method('approle') })).toEqual([
       'vault.auth.roleId',
       'vault.auth.secretId',
+      'notifications.webhook.url',
+      'notifications.webhook.secret',
     ])
     expect(await placesOfProblems({ ...address, ...method('kubernetes') })).toEqual(['vault.auth.role'])
     await loaded({ ...address, ...method('kubernetes'), CERTLOCKER_VAULT__AUTH__ROLE: 'gateway' })
@@ -245,6 +247,8 @@ describe('a credential', () => {
       'database.url',
       'vault.auth.token',
       'vault.auth.secretId',
+      'notifications.webhook.url',
+      'notifications.webhook.secret',
       'bootstrap.adminKey',
     ])
   })
