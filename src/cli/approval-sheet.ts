@@ -15,7 +15,7 @@ export function approvalSheet(approval: Json): string {
     launcher: launcherText(facts['launcher']),
     tool: facts['tool'],
     arguments: facts['arguments'],
-    resource: [about['type'], about['name']].filter((part) => part !== undefined).join(' '),
+    resource: [about['type'], about['name']].filter((part) => typeof part === 'string').join(' '),
     version: about['version'],
     environment: facts['environment'],
     groups: facts['groups'],

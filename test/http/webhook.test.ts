@@ -32,10 +32,11 @@ beforeEach(async () => {
   received = []
   answers = []
   givenUp = []
-  server = createServer(async (request, response) => {
-    received.push({ headers: request.headers, body: await text(request) })
-    const status = answers.shift() ?? 204
-    response.writeHead(status, { location: `${url}/elsewhere` }).end()
+  server = createServer((request, response) => {
+    void text(request).then((body) => {
+      received.push({ headers: request.headers, body })
+      response.writeHead(answers.shift() ?? 204, { location: `${url}/elsewhere` }).end()
+    })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks/certlocker?sig=of-the-receiver`

@@ -185,8 +185,6 @@ describe('Vault', () => {
     expect(await placesOfProblems({ ...address, ...method('approle') })).toEqual([
       'vault.auth.roleId',
       'vault.auth.secretId',
-      'notifications.webhook.url',
-      'notifications.webhook.secret',
     ])
     expect(await placesOfProblems({ ...address, ...method('kubernetes') })).toEqual(['vault.auth.role'])
     await loaded({ ...address, ...method('kubernetes'), CERTLOCKER_VAULT__AUTH__ROLE: 'gateway' })

@@ -38,7 +38,7 @@ describe('who may not decide', () => {
       'key_minted_by_launcher',
     ],
     ['somebody whom the launcher is not', by('lee'), 'person', lee, [], undefined],
-  ] as const)('%s', (_, approval, kind, person, minters, conflict) => {
+  ] as const)('%s', (_, ...[approval, kind, person, minters, conflict]) => {
     expect(conflictOf(approval, kind, person, minters)).toBe(conflict)
   })
 })
