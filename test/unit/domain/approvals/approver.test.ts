@@ -11,34 +11,32 @@ const owned = { ownerIds: ['per_ana', 'per_old'], launcher: null }
 
 describe('who may not decide', () => {
   test.each([
-    ['anybody else', owned, 'person', bo, [], undefined],
-    ['the owner', owned, 'person', ana, [], 'owner'],
-    ['who owned the agent when it asked', owned, 'person', { ...bo, id: 'per_old' }, [], 'owner'],
-    ['a service account', owned, 'service', undefined, [], 'service'],
-    ['a service account that bears the id of a person', owned, 'service', bo, [], 'service'],
-    ['another person with a key that the owner minted', owned, 'person', bo, [ana], 'key_minted_by_owner'],
+    ['anybody else', owned, ['person', bo], [], undefined],
+    ['the owner', owned, ['person', ana], [], 'owner'],
+    ['who owned the agent when it asked', owned, ['person', { ...bo, id: 'per_old' }], [], 'owner'],
+    ['a service account', owned, ['service', undefined], [], 'service'],
+    ['a service account that bears the id of a person', owned, ['service', bo], [], 'service'],
+    ['another person with a key that the owner minted', owned, ['person', bo], [ana], 'key_minted_by_owner'],
     [
       'another person with a key from a chain that the owner began',
       owned,
-      'person',
-      bo,
+      ['person', bo],
       [bo, ana],
       'key_minted_by_owner',
     ],
-    ['another person with a key that somebody else minted', owned, 'person', bo, [lee], undefined],
-    ['the verified launcher', by('lee@example.com', true), 'person', lee, [], 'launcher'],
-    ['the launcher by another case', by(' LEE@example.com ', true), 'person', lee, [], 'launcher'],
-    ['the launcher by a claimed name', by('Lee Launcher'), 'person', lee, [], 'launcher'],
+    ['another person with a key that somebody else minted', owned, ['person', bo], [lee], undefined],
+    ['the verified launcher', by('lee@example.com', true), ['person', lee], [], 'launcher'],
+    ['the launcher by another case', by(' LEE@example.com ', true), ['person', lee], [], 'launcher'],
+    ['the launcher by a claimed name', by('Lee Launcher'), ['person', lee], [], 'launcher'],
     [
       'another person with a key that the launcher minted',
       by('lee@example.com'),
-      'person',
-      bo,
+      ['person', bo],
       [lee],
       'key_minted_by_launcher',
     ],
-    ['somebody whom the launcher is not', by('lee'), 'person', lee, [], undefined],
-  ] as const)('%s', (_, ...[approval, kind, person, minters, conflict]) => {
+    ['somebody whom the launcher is not', by('lee'), ['person', lee], [], undefined],
+  ] as const)('%s', (_, approval, [kind, person], minters, conflict) => {
     expect(conflictOf(approval, kind, person, minters)).toBe(conflict)
   })
 })
