@@ -146,7 +146,7 @@ export const approvalSummarySchema = {
   },
 } as const
 
-export const approvalCommentLengthMax = 1024
+const COMMENT_CHARACTERS_MAX = 1024
 
 /** What an approver says with a decision. */
 export const approvalCommentSchema = {
@@ -155,7 +155,7 @@ export const approvalCommentSchema = {
   properties: {
     comment: {
       type: 'string',
-      maxLength: approvalCommentLengthMax,
+      maxLength: COMMENT_CHARACTERS_MAX,
       description: 'Why; kept with the decision',
       examples: ['Deploy window CHG-1042'],
     },

@@ -40,7 +40,7 @@ export function conflictOf(
 }
 
 /** Whether that person started the client, as far as a name tells. */
-export function isLauncher({ email, name }: Pick<Human, 'email' | 'name'>, launcher: LauncherFacts | null): boolean {
+function isLauncher({ email, name }: Pick<Human, 'email' | 'name'>, launcher: LauncherFacts | null): boolean {
   return launcher !== null && [email, name].some((known) => folded(known) === folded(launcher.name))
 }
 
