@@ -147,7 +147,8 @@ describe('a held call', () => {
       await decide(bo, id, 'approve')
       const answer = await calling
       expect(answer).toMatchObject(ok('zeta'))
-      expect(performance.now() - approvedAt).toBeLessThan(1_200)
+      // A second or two on a busy machine; far from the end of the hold.
+      expect(performance.now() - approvedAt).toBeLessThan((HOLD_SECONDS * 1_000) / 2)
       const { requestId } = answer.structured
       const events = itemsOf((await gateway.api.get('/audit?limit=200&agent=holding&order=asc')).body).filter(
         (event) => event['requestId'] === requestId,
@@ -168,7 +169,7 @@ describe('a held call', () => {
     expect((await read(agent, 'eta')).structured['status']).toBe('approval_required')
     const ms = performance.now() - startedAt
     expect(ms).toBeGreaterThan(4_500)
-    expect(ms).toBeLessThan(6_500)
+    expect(ms).toBeLessThan((HOLD_SECONDS * 1_000) / 2)
   })
 
   test('is told a denial, and the end of its agent', async () => {
