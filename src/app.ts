@@ -61,7 +61,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   const { log, version } = io
   const store = await openStore(config, log, undo)
   const { knex, authority, history } = store
-  const record = await openRecord(config, io.auditLine, store, undo)
+  const record = await openRecord(config, io.auditLine, store, log, undo)
   const policy = await openPolicy(config.policy.source ?? shippedBundle, record.auditLog)
   const adminKeyHash = await bootstrapKeyHash(knex, {
     configured: config.bootstrap.adminKey,
@@ -71,7 +71,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
 
   authority.start()
   undo.push(async () => authority.stop())
-  const { auditLog, audit } = record
+  const { auditLog, audit, approvalWatch } = record
   const now = (): Date => new Date(authority.now())
   const inTransaction = createInTransaction({ transact: (body) => transaction(knex, body), auditLog, now })
   const stores = bindStores(knex)
@@ -96,6 +96,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     history,
     activity,
     callRate,
+    approvalWatch,
     policy,
     ...secrets,
     verifyLauncher: config.launcher.oidc && (await openLauncherVerifier(config.launcher.oidc, authority)),
@@ -111,5 +112,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   undo.push(() => schedule.stop())
   const { url } = await http.listen()
   undo.push(() => http.stop(STOP_GRACE_MS))
+  // First of all: nobody waits for people while the gateway stops.
+  undo.push(async () => approvalWatch.close())
   return { url }
 }

@@ -1,10 +1,16 @@
 import { join } from 'node:path'
 import { openConnection } from '../adapters/postgres/open-connection.ts'
+import { WebhookNotifier } from '../adapters/webhook/webhook-notifier.ts'
 import type { Config } from '../config/config.schema.ts'
+import { ApprovalStore } from '../domain/approvals/approval-store.ts'
+import { ApprovalWatch } from '../domain/approvals/approval-watch.ts'
 import { auditLines } from '../domain/audit/log-line.ts'
+import type { AuditEvent } from '../domain/audit/event.ts'
 import { openAudit } from '../domain/audit/open-audit.ts'
 import { PostgresAuditLog } from '../domain/audit/postgres-audit-log.ts'
+import { type Notifier, noticeOf } from '../domain/notifications/notifier.ts'
 import { must } from '../kernel/fault.ts'
+import type { Log } from '../kernel/log.ts'
 import type { Undo } from '../kernel/started.ts'
 import type { Store } from './open-store.ts'
 
@@ -13,8 +19,18 @@ export async function openRecord(
   config: Config,
   auditLine: (lines: string) => void,
   { address, knex, history, authority }: Store,
+  log: Log,
   undo: Undo,
 ) {
+  const approvals = new ApprovalStore(knex)
+  const approvalWatch = new ApprovalWatch({
+    statusesOf: (ids) => approvals.statusesOf(ids),
+    failed: (error) => log.warn('approvals cannot be looked at', { error }),
+  })
+  authority.onSessionEnd((sessionId) => approvalWatch.sessionEnded(sessionId))
+  const { webhook } = config.notifications
+  const notifier = webhook && new WebhookNotifier({ ...webhook, log, now: () => authority.now() })
+  if (notifier !== undefined) undo.push(() => notifier.close())
   const auditLog = new PostgresAuditLog({
     knex,
     openConnection: () => openConnection({ ...address, applicationName: 'certlocker-audit' }),
@@ -24,6 +40,8 @@ export async function openRecord(
         appended: (events) => {
           for (const event of events) history.record(event)
           authority.appended(events)
+          approvalWatch.appended(events)
+          if (notifier !== undefined) announce(notifier, events)
         },
         authority: (epoch, nowMs) => authority.observe(epoch, nowMs),
       },
@@ -35,5 +53,13 @@ export async function openRecord(
   const directory = join(config.dataDir, 'audit')
   const audit = must(await openAudit({ knex, clock: authority, auditLog, keyFile, directory, acceptTruncated }))
   undo.push(async () => void must(await audit.checkpointer.checkpoint()))
-  return { auditLog, audit }
+  return { auditLog, audit, approvalWatch }
+}
+
+/** Each event becomes durable through one replica, so it is announced once. */
+function announce(notifier: Notifier, events: readonly AuditEvent[]): void {
+  for (const event of events) {
+    const notice = noticeOf(event)
+    if (notice !== undefined) notifier.notify(notice)
+  }
 }

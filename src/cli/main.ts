@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { settingsEnvironment } from '../config/cli-environment.ts'
 import { registerAccessCommand } from './access-command.ts'
+import { registerApprovalWatch } from './approval-watch.ts'
 import { registerAuditCommands } from './audit-commands.ts'
 import { registerBackupCommands } from './backup/backup-commands.ts'
 import { CliError, exitCodes } from './cli-error.ts'
@@ -50,7 +51,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
     })
   program
     .command('demo')
-    .description('See it work: a throw-away gateway, a real MCP client, three questions and the proof')
+    .description('See it work: a throw-away gateway, a real MCP client, allow, deny, approval and the proof')
     .option('--keep', 'leave it running and print its addresses')
     .option('--json', 'print one JSON document: questions, decisions, audit lines and the proof')
     .action(async ({ keep = false, json = false }: { readonly keep?: boolean; readonly json?: boolean }) => {
@@ -73,6 +74,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
       await connect({ environment: io.environment, tokenFile, note, interrupted: io.interrupted })
     })
   registerNounCommands(program, io)
+  registerApprovalWatch(program, io)
   registerAccessCommand(program, io)
   registerAuditCommands(program, io)
   registerConfigCommands(program, io)

@@ -1,4 +1,5 @@
 import { createAgentSchema, reasonSchema, updateAgentSchema } from '../domain/agents/agent.schema.ts'
+import { approvalCommentSchema } from '../domain/approvals/approval.schema.ts'
 import { createGroupSchema, updateGroupSchema } from '../domain/groups/group.schema.ts'
 import { createHostSchema, updateHostSchema } from '../domain/hosts/host.schema.ts'
 import { createApiKeySchema } from '../domain/people/api-key.schema.ts'
@@ -12,6 +13,7 @@ import {
 } from '../domain/secrets/secret.schema.ts'
 import { createTokenSchema } from '../domain/tokens/token.schema.ts'
 import type { BodySchema, FlagNames } from './body-options.ts'
+import { approvalSheet } from './approval-sheet.ts'
 import { accessColumns, accessRow, changeRow, exposureRow } from './auditor-rows.ts'
 import { printCreatedApiKey, printCreatedToken, printValue } from './once-shown.ts'
 import type { Json } from './api.ts'
@@ -237,7 +239,26 @@ export const nouns: readonly Noun[] = [
     name: 'approvals',
     about: 'Calls that wait for people',
     columns: ['id', 'status', 'agent', 'tool', 'riskLevel', 'createdAt', 'expiresAt'],
-    verbs: [list('/approvals', ['status', 'agent', 'group']), show('/approvals')],
+    verbs: [
+      list('/approvals', ['status', 'agent', 'group']),
+      { ...show('/approvals'), print: approvalSheet },
+      {
+        name: 'approve',
+        about: 'Let exactly this call happen, once',
+        method: 'POST',
+        path: '/approvals/:id/approve',
+        body: approvalCommentSchema,
+        print: approvalSheet,
+      },
+      {
+        name: 'deny',
+        about: 'Refuse this call for a while',
+        method: 'POST',
+        path: '/approvals/:id/deny',
+        body: approvalCommentSchema,
+        print: approvalSheet,
+      },
+    ],
   },
 ]
 

@@ -1,5 +1,6 @@
 import type { FromSchema } from 'json-schema-to-ts'
 import type { Secret } from '../kernel/secret.ts'
+import { notificationsSchema } from './notifications.schema.ts'
 import { acmeSchema, vaultSchema } from './outside-world.schema.ts'
 import { policySettingsSchema } from './policy-settings.schema.ts'
 
@@ -250,6 +251,7 @@ export const configSchema = {
         },
       },
     },
+    notifications: notificationsSchema,
     bootstrap: {
       type: 'object',
       additionalProperties: false,

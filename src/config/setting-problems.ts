@@ -10,7 +10,7 @@ import { plaintextProblem } from './plaintext-problem.ts'
 
 /** What no schema can say about settings of the right form. */
 export async function settingProblems(config: Config): Promise<readonly ConfigProblem[]> {
-  const { http, egress, policy, database, vault, launcher } = config
+  const { http, egress, policy, database, vault, launcher, notifications } = config
   return [
     plaintextProblem(config),
     database.url && databaseUrlProblem(database.url),
@@ -22,6 +22,7 @@ export async function settingProblems(config: Config): Promise<readonly ConfigPr
     ...(vault.address === undefined
       ? []
       : [addressProblem('vault.address', vault.address), ...loginProblems(vault.auth)]),
+    webhookProblem(notifications.webhook),
     ...(launcher.oidc === undefined ? [] : launcherProblems(launcher.oidc)),
     launcher.oidc?.jwksFile === undefined
       ? undefined
@@ -39,6 +40,16 @@ function launcherProblems({ jwksFile, jwksUrl }: NonNullable<Config['launcher'][
   // Whoever stands between could put keys of their own in the answer.
   const isOpen = jwksUrl?.startsWith('http:') === true && !isLoopback(new URL(jwksUrl).hostname)
   return isOpen ? [problem('jwksUrl', 'must be https, since these keys say who is believed')] : []
+}
+
+/** Who listens in between would learn who asks for what. */
+function webhookProblem(webhook: Config['notifications']['webhook']): ConfigProblem | undefined {
+  const place = 'notifications.webhook.url'
+  const url = webhook?.url.expose()
+  if (url === undefined) return undefined
+  if (!URL.canParse(url)) return { place, problem: 'is no URL' }
+  const isOpen = url.startsWith('http:') && !isLoopback(new URL(url).hostname)
+  return isOpen ? { place, problem: 'must be https, since notices name agents and resources' } : undefined
 }
 
 /** What the login method in force needs. */

@@ -111,6 +111,7 @@ function author(
   return {
     actor: { kind: caller.kind, id: caller.id, name: caller.name },
     groups: caller.groups,
+    keyMinters: caller.keyMinters ?? [],
     requestId: caller.request.id,
     traceparent: caller.request.traceparent,
     client: { ip: caller.request.clientIp, name: '', version: '' },

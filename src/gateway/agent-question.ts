@@ -5,6 +5,7 @@ import { newId } from '../kernel/ids.ts'
 import { callDigest, maskSensitive } from '../policy/call-digest.ts'
 import { buildInput } from '../policy/input.ts'
 import type { PolicyInput } from '../policy/input.schema.ts'
+import type { ApprovalFact } from './approval-fact.ts'
 import type { AgentCaller } from './caller.ts'
 import { type Identified, resourceInput } from './identify.ts'
 import type { Tool } from './tool.ts'
@@ -26,6 +27,10 @@ export interface AskedCall {
   readonly history: History
   /** Of the idempotency key that came with the call; null when none counts. */
   readonly keyDigest: string | null
+  /** What people decided about exactly this call, if they did. */
+  readonly approval?: ApprovalFact | undefined
+  /** 2 when an approval was decided while the call was held. */
+  readonly attempt?: 1 | 2
   /** `enforce` unless it is said otherwise. */
   readonly mode?: PolicyInput['mode']
 }
@@ -33,7 +38,7 @@ export interface AskedCall {
 /** Puts an agent's call to the policy: every fact that the gateway itself established, nothing the agent claims. */
 export function agentQuestion(
   { clock, timeZone, hmacKey }: Omit<QuestionDeps, 'history'>,
-  { caller, tool, resource, history, keyDigest, mode = 'enforce', ...call }: AskedCall,
+  { caller, tool, resource, history, keyDigest, approval, attempt = 1, mode = 'enforce', ...call }: AskedCall,
 ): PolicyInput {
   const { token, agent, ownerDisabled, effectiveScopes, effectiveGroups } = caller.standing
   const nowMs = clock.now()
@@ -52,7 +57,7 @@ export function agentQuestion(
       action: tool.action,
       tool: tool.name,
       digest,
-      attempt: 1,
+      attempt,
       unixMs: nowMs,
     },
     timeZone,
@@ -88,6 +93,7 @@ export function agentQuestion(
     client: { ip: caller.request.clientIp, ...caller.client },
     ...(described === undefined ? {} : { resource: described }),
     arguments: masked,
+    ...(approval === undefined ? {} : { approval }),
     mode,
   })
 }

@@ -1,6 +1,7 @@
 import type { SpokenReason } from '../policy/speaker.ts'
 import type { CallTimer } from './call-meter.ts'
 import type { AgentCaller } from './caller.ts'
+import type { Tell } from './hold.ts'
 import type { Denied } from './outcome.ts'
 import type { Tool } from './tool.ts'
 
@@ -17,6 +18,10 @@ export interface Step {
   readonly signal: AbortSignal
   /** Of the idempotency key; null when none was sent, or when repeating the call would repeat an effect. */
   readonly keyDigest: string | null
+  /** 2 when an approval was decided while the call was held. */
+  readonly attempt: 1 | 2
+  /** Undefined for a client that does not want to be told while it waits. */
+  readonly tell: Tell | undefined
   readonly progress: Progress
   readonly timer: CallTimer
 }

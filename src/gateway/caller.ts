@@ -39,5 +39,7 @@ export interface OperatorCaller {
   readonly role: Role
   /** Names of groups; an admin has every group. */
   readonly groups: 'every' | readonly string[]
+  /** Ids of all who minted the API key in use, or the key that it was minted with, and so on; none for a service. */
+  readonly keyMinters?: readonly string[]
   readonly request: RequestFacts
 }

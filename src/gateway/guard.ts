@@ -2,36 +2,42 @@ import type { EventDraft } from '../domain/audit/event.ts'
 import type { DeedNames } from '../domain/history/activity-window.ts'
 import { unfitness } from '../kernel/bounded-text.ts'
 import { type Fault, fault } from '../kernel/fault.ts'
-import type { Log } from '../kernel/log.ts'
-import { err, type Result } from '../kernel/result.ts'
+import { err, ok, type Result } from '../kernel/result.ts'
+import type { PolicyInput } from '../policy/input.schema.ts'
 import type { Decided, PolicyEngine } from '../policy/policy-engine.ts'
 import { spokenReason } from '../policy/speaker.ts'
+import { type ApprovalFact, type ApprovalFactDeps, approvalFact } from './approval-fact.ts'
 import { agentQuestion, type QuestionDeps } from './agent-question.ts'
 import { agentDecisionType, callEvent, decisionEntry } from './call-events.ts'
+import { brokenOff, type FailureDeps, failed, refusedArguments } from './call-failures.ts'
 import type { CallMeter } from './call-meter.ts'
-import { denied, type Progress, type Step, trace } from './call-step.ts'
+import { denied, type Progress, type Step } from './call-step.ts'
 import type { AgentCaller } from './caller.ts'
+import { hold, type HoldDeps, holdSeconds, type Tell } from './hold.ts'
 import { type Identified, identify, resourceFacts } from './identify.ts'
 import { idempotencyKeyDigest } from './idempotency-key.ts'
 import { applyToResult } from './obligations/apply-to-result.ts'
 import { enforceable } from './obligations/enforceable.ts'
 import type { SuspendByPolicy } from './obligations/suspend-agent.ts'
 import { type GroundDeps, lostGround } from './lost-ground.ts'
-import type { Denied, Failed, Outcome, Released } from './outcome.ts'
+import type { ApprovalRequired, Outcome, Released } from './outcome.ts'
 import type { ReleasedValues } from './released-values.ts'
 import { recordDecision } from './record-decision.ts'
 import { requireApproval, type RequireApprovalDeps } from './require-approval.ts'
-import type { PreparedCall, Tool } from './tool.ts'
+import type { PolicyDenial, PreparedCall, Tool } from './tool.ts'
 
-export interface GuardDeps extends QuestionDeps, RequireApprovalDeps, GroundDeps {
+export interface GuardDeps
+  extends QuestionDeps,
+    RequireApprovalDeps,
+    GroundDeps,
+    HoldDeps,
+    FailureDeps,
+    Omit<ApprovalFactDeps, 'clock'> {
   readonly policy: PolicyEngine
   readonly released: ReleasedValues
   readonly suspendByPolicy: SuspendByPolicy
   readonly denials: 'explain' | 'opaque'
   readonly meter: CallMeter
-  readonly log: Log
-  /** Turns whatever was thrown into a fault; a driver's error keeps its cause for the log. */
-  readonly faultOf: (error: unknown) => Fault
 }
 
 /** A call as the client sent it: nothing of it is believed. */
@@ -39,6 +45,16 @@ export interface SentCall {
   readonly arguments: unknown
   /** `_meta["certlocker/idempotencyKey"]`. */
   readonly idempotencyKey: unknown
+  /** Left out for a client that does not want to be told while it waits. */
+  readonly tell?: Tell | undefined
+}
+
+/** What came of asking for an approval ahead of the call. */
+export interface Proposed {
+  readonly status: 'not_required' | 'pending' | 'approved'
+  readonly approvalId?: string
+  /** ISO 8601: until then it can be decided, or, once approved, used. */
+  readonly expiresAt?: string
 }
 
 /** The policy enforcement point (PEP): the one path from a question to its effect. */
@@ -48,20 +64,40 @@ export interface Guard {
    * No effect happens without a durable decision, and no result is released without a durable outcome.
    */
   call(caller: AgentCaller, tool: Tool, sent: SentCall, signal: AbortSignal): Promise<Outcome>
+
+  /**
+   * Asks for the approval that a call would need, without the call. What the policy would allow changes nothing.
+   * @param reason why the agent asks, in its own words
+   * @returns the policy's denial where it would deny; ARGUMENT_INVALID; what else may refuse an approval
+   */
+  propose(
+    caller: AgentCaller,
+    tool: Tool,
+    raw: unknown,
+    reason: string,
+  ): Promise<Result<Proposed, Fault | PolicyDenial>>
 }
 
 export function createGuard(deps: GuardDeps): Guard {
   return {
     async call(caller, tool, sent, signal) {
-      const progress: Progress = { decisionId: null, effect: 'none' }
+      const step = stepOf(deps, { caller, tool, signal, tell: sent.tell })
       try {
-        const step = { caller, tool, signal, keyDigest: null, progress, timer: deps.meter.start() }
         return await walk(deps, step, sent)
       } catch (error) {
-        return brokenOff(deps, caller, tool, progress, error)
+        return brokenOff(deps, caller, tool, step.progress, error)
       }
     },
+    propose: (caller, tool, raw, reason) => {
+      const signal = new AbortController().signal
+      return propose(deps, stepOf(deps, { caller, tool, signal, tell: undefined }), raw, reason)
+    },
   }
+}
+
+function stepOf({ meter }: GuardDeps, call: Pick<Step, 'caller' | 'tool' | 'signal' | 'tell'>): Step {
+  const progress: Progress = { decisionId: null, effect: 'none' }
+  return { ...call, attempt: 1, keyDigest: null, progress, timer: meter.start() }
 }
 
 async function walk(deps: GuardDeps, arrived: Step, sent: SentCall): Promise<Outcome> {
@@ -72,31 +108,25 @@ async function walk(deps: GuardDeps, arrived: Step, sent: SentCall): Promise<Out
   if (!key.ok) return refusedArguments(deps, arrived, key.error)
   const step: Step = { ...arrived, keyDigest: tool.readOnly ? key.value : null }
 
-  const resource = await identify(deps.directory, caller.standing.agent.id, prepared.value.resource)
-  timer.stage('identify')
-  const { input, decided, release } = await decide(deps, step, prepared.value, resource)
-  timer.stage('decide')
+  const { resource, input, decided, release, common } = await question(deps, step, prepared.value)
   timer.decided(decided.decision)
-  const common = callEvent(caller, tool.name, resource)
-  if (decided.decision.effect === 'deny' && resource.type === 'secret')
-    deps.directory.denied(caller.standing.agent.id, resource.name)
-  let isRecorded: boolean
+  let isRecorded = true
+  let waiting: ApprovalRequired | undefined
   try {
     if (decided.decision.effect === 'require_approval') {
       const outcome = await requireApproval(deps, step, { input, decided, common })
       await deps.suspendByPolicy(caller, decided.decision)
-      return outcome
+      if (outcome.status !== 'approval_required') return outcome
+      waiting = outcome
+    } else {
+      const type = agentDecisionType(decided.decision.effect)
+      const entry = decisionEntry(common, type, input, decided, speakerCode(decided))
+      isRecorded = await recordDecision(deps, step, input, entry)
     }
-    const type = agentDecisionType(decided.decision.effect)
-    isRecorded = await recordDecision(
-      deps,
-      step,
-      input,
-      decisionEntry(common, type, input, decided, speakerCode(decided)),
-    )
   } finally {
     release()
   }
+  if (waiting !== undefined) return held(deps, { step: arrived, common }, sent, waiting)
   if (!isRecorded) return askAgain(deps, { step: arrived, common }, sent)
   step.progress.decisionId = input.call.id
   timer.stage('record')
@@ -111,22 +141,99 @@ function prepare({ released: values }: GuardDeps, { caller, tool }: Step, raw: u
   return unfit === undefined ? tool.prepare(values.redact(caller.session.id, tool, raw)) : err(`arguments: ${unfit}`)
 }
 
-/** Another call spent the token meanwhile, which the policy did not know: it is told, if the caller still stands. */
-async function askAgain(
-  deps: GuardDeps,
-  { step, common }: { readonly step: Step; readonly common: Omit<EventDraft, 'type'> },
-  sent: SentCall,
-): Promise<Outcome> {
+interface Arrived {
+  readonly step: Step
+  readonly common: Omit<EventDraft, 'type'>
+}
+
+/** Waits a while for people; once they have decided, the same call goes on with what they said. */
+async function held(deps: GuardDeps, { step, common }: Arrived, sent: SentCall, waiting: ApprovalRequired) {
+  if (step.attempt === 2) return waiting
+  const { caller, signal, tell } = step
+  const seconds = holdSeconds(deps, tell)
+  const end = await hold(deps, { caller, approvalId: waiting.approvalId, seconds, signal, tell })
+  if (end === 'nothing' || end === 'expired' || end === 'consumed') return waiting
+  return askAgain(deps, { step: { ...step, attempt: 2 }, common }, sent)
+}
+
+/** What the policy did not know has happened meanwhile: it is told, if the caller still stands. */
+async function askAgain(deps: GuardDeps, { step, common }: Arrived, sent: SentCall): Promise<Outcome> {
   const { caller } = step
   const standing = await deps.standingOf(caller.standing.token.id, caller.session.id)
   if (standing === undefined) return failed(deps, step, common, fault('GATEWAY_REVOKED'))
   return walk(deps, { ...step, caller: { ...caller, standing } }, sent)
 }
 
+async function propose(
+  deps: GuardDeps,
+  step: Step,
+  raw: unknown,
+  reason: string,
+): Promise<Result<Proposed, Fault | PolicyDenial>> {
+  const prepared = prepare(deps, step, raw)
+  if (!prepared.ok) return err(fault('ARGUMENT_INVALID', { message: `action.${prepared.error}` }))
+  const { input, decided, release, common } = await question(deps, step, prepared.value)
+  try {
+    const { decision } = decided
+    if (decision.effect === 'allow') return ok(allowedAlready(input.approval))
+    if (decision.effect === 'deny') {
+      const type = agentDecisionType('deny')
+      await deps.auditLog.append([decisionEntry(common, type, input, decided, speakerCode(decided))])
+      await deps.suspendByPolicy(step.caller, decision)
+      return err({ kind: 'policy_denial', ...spokenReason(decision, deps.denials) })
+    }
+    const outcome = await requireApproval(deps, step, { input, decided, common, reason })
+    await deps.suspendByPolicy(step.caller, decision)
+    if (outcome.status === 'denied') return err({ kind: 'policy_denial', ...outcome })
+    return ok({ status: 'pending', approvalId: outcome.approvalId, expiresAt: outcome.expiresAt })
+  } finally {
+    release()
+  }
+}
+
+function allowedAlready({ status, id, useBeforeUnixMs }: PolicyInput['approval']): Proposed {
+  if (status !== 'approved') return { status: 'not_required' }
+  return { status, approvalId: id, expiresAt: new Date(useBeforeUnixMs).toISOString() }
+}
+
+/** Which resource, what the policy says, and what the events of the call have in common. */
+async function question(deps: GuardDeps, step: Step, prepared: PreparedCall) {
+  const { caller, tool, timer } = step
+  const agentId = caller.standing.agent.id
+  const resource = await identify(deps.directory, agentId, prepared.resource)
+  timer.stage('identify')
+  const asked = await decide(deps, step, prepared, resource)
+  timer.stage('decide')
+  if (asked.decided.decision.effect === 'deny' && resource.type === 'secret')
+    deps.directory.denied(agentId, resource.name)
+  return { ...asked, resource, common: callEvent(caller, tool.name, resource) }
+}
+
+/** What people decided is looked up only for a call that needs it, and only what is told with it is on record. */
+async function decide(deps: GuardDeps, step: Step, prepared: PreparedCall, resource: Identified) {
+  const first = await ask(deps, step, prepared, resource)
+  if (first.decided.decision.effect !== 'require_approval') return first
+  let isLast = false
+  try {
+    const approval = await approvalFact(deps, step.caller, first.input.call.digest)
+    isLast = approval === undefined
+    return approval === undefined ? first : await ask(deps, step, prepared, resource, approval)
+  } finally {
+    if (!isLast) first.release()
+  }
+}
+
 /** History, question and answer in one go; the answer counts in the agent's history until `release`, then on record. */
-function decide(deps: GuardDeps, { caller, tool, keyDigest }: Step, prepared: PreparedCall, resource: Identified) {
+function ask(
+  deps: GuardDeps,
+  { caller, tool, keyDigest, attempt }: Step,
+  prepared: PreparedCall,
+  resource: Identified,
+  approval?: ApprovalFact,
+) {
   return deps.history.consult(caller.standing.agent.id, deps.clock.now(), (history, hold) => {
-    const input = agentQuestion(deps, { caller, tool, arguments: prepared.arguments, resource, history, keyDigest })
+    const call = { caller, tool, arguments: prepared.arguments, resource, history, keyDigest, approval, attempt }
+    const input = agentQuestion(deps, call)
     const { decision, policy } = deps.policy.decide(input)
     const decided: Decided = { decision: enforceable(decision, tool.action), policy }
     return { input, decided, release: hold(namesOf(decided, tool, resource)) }
@@ -150,12 +257,12 @@ interface Allowed {
 }
 
 async function effect(deps: GuardDeps, step: Step, { prepared, resource, decided, common }: Allowed): Promise<Outcome> {
-  const { caller, tool, signal, timer } = step
+  const { caller, tool, signal, tell, timer } = step
   const lostBefore = await lostGround(deps, caller, resource)
   if (lostBefore !== undefined) return failed(deps, step, common, lostBefore)
 
   step.progress.effect = 'possible'
-  const ran = await prepared.run({ caller, resource, signal })
+  const ran = await prepared.run({ caller, resource, signal, tell })
   timer.stage('effect')
   const shaped = ran.ok ? applyToResult(decided.decision.obligations, ran.value) : ran
   if (!shaped.ok) return failed(deps, step, common, shaped.error)
@@ -171,86 +278,6 @@ async function effect(deps: GuardDeps, step: Step, { prepared, resource, decided
   if (lostAtLast !== undefined) return failed(deps, step, common, lostAtLast)
   deps.released.remember(caller.session.id, tool, shaped.value)
   return released(step, shaped.value)
-}
-
-async function refusedArguments(deps: GuardDeps, step: Step, problem: string): Promise<Failed> {
-  const { caller, tool } = step
-  await deps.auditLog.append([
-    {
-      event: {
-        ...callEvent(caller, tool.name, { type: 'none' }),
-        type: 'AI_AGENT_CALL_FAILED',
-        outcome: 'failed',
-        code: 'ARGUMENT_INVALID',
-        details: { problem },
-      },
-    },
-  ])
-  return { ...trace(step), status: 'failed', code: 'ARGUMENT_INVALID', message: problem }
-}
-
-async function failed(
-  deps: GuardDeps,
-  step: Step,
-  common: Omit<EventDraft, 'type'>,
-  refusal: Fault,
-): Promise<Denied | Failed> {
-  const { code, message } = refusal
-  const decisionId = step.progress.decisionId
-  await deps.auditLog.append([
-    { event: { ...common, type: 'AI_AGENT_CALL_FAILED', outcome: 'failed', code, decisionId } },
-  ])
-  step.timer.stage('outcome')
-  if (refusal.cause !== undefined || refusal.detail !== '') {
-    deps.log.warn('tool call failed', {
-      tool: step.tool.name,
-      code,
-      detail: refusal.detail,
-      requestId: step.caller.request.id,
-      error: refusal.cause,
-    })
-  }
-  return code === 'GATEWAY_REVOKED' || code === 'GATEWAY_RESOURCE_CHANGED'
-    ? denied(step, { code, message })
-    : { ...trace(step), status: 'failed', code, message }
-}
-
-/** The guard's catch site: the log, the database or our own code broke. Nothing is released. */
-async function brokenOff(
-  deps: GuardDeps,
-  caller: AgentCaller,
-  tool: Tool,
-  progress: Progress,
-  error: unknown,
-): Promise<Outcome> {
-  const broken = deps.faultOf(error)
-  const traced = { requestId: caller.request.id, decisionId: progress.decisionId }
-  deps.log.error('tool call broken off', {
-    tool: tool.name,
-    code: broken.code,
-    effect: progress.effect,
-    requestId: traced.requestId,
-    error,
-  })
-  if (broken.code === 'GATEWAY_AUDIT_UNAVAILABLE' || broken.code === 'DATABASE_UNAVAILABLE') {
-    const said = progress.effect === 'none' ? 'nothing was done' : 'the effect may have happened'
-    return {
-      ...traced,
-      status: 'denied',
-      code: 'GATEWAY_AUDIT_UNAVAILABLE',
-      message: `Access denied. The audit log cannot be written; ${said}`,
-    }
-  }
-  const event = {
-    ...callEvent(caller, tool.name, { type: 'none' }),
-    type: 'AI_AGENT_CALL_FAILED',
-    outcome: 'failed',
-    code: broken.code,
-  } as const
-  await deps.auditLog.append([{ event: { ...event, decisionId: progress.decisionId } }]).catch((cause: unknown) => {
-    deps.log.error('the failure of a tool call could not be recorded', { requestId: traced.requestId, error: cause })
-  })
-  return { ...traced, status: 'failed', code: broken.code, message: broken.message }
 }
 
 function speakerCode({ decision }: Decided): string | null {

@@ -55,7 +55,7 @@ export class ReleasedValues {
     return Object.fromEntries(
       members.map(([name, member]) => [
         blank(name, values, false),
-        typeof member === 'string' ? blank(member, values, tool.agentTextMembers.includes(name)) : member,
+        blankMember(member, values, tool.agentTextMembers.includes(name)),
       ]),
     )
   }
@@ -76,6 +76,13 @@ function withinBounds(all: readonly string[]): { readonly values: readonly strin
     values.unshift(value)
   }
   return { values, bytes }
+}
+
+/** An object that is marked as agent text is so in all its texts. */
+function blankMember(member: unknown, values: readonly string[], isAgentText: boolean): unknown {
+  if (typeof member === 'string') return blank(member, values, isAgentText)
+  if (!isAgentText || typeof member !== 'object' || member === null || Array.isArray(member)) return member
+  return Object.fromEntries(Object.entries(member).map(([name, text]) => [name, blankMember(text, values, true)]))
 }
 
 /** In what is no free text, a value counts only as the whole: within a name it may be an ordinary word. */

@@ -20,12 +20,15 @@ export interface RequireApprovalDeps {
   readonly inTransaction: InTransaction
   readonly clock: Clock
   readonly approvalDecideSeconds: number
+  readonly approvalUseSeconds: number
 }
 
 export interface Approvable {
   readonly input: PolicyInput
   readonly decided: Decided
   readonly common: Omit<EventDraft, 'type'>
+  /** Why the agent asks, in its own words. */
+  readonly reason?: string
 }
 
 /**
@@ -35,25 +38,32 @@ export interface Approvable {
 export async function requireApproval(
   deps: RequireApprovalDeps,
   step: Step,
-  { input, decided, common }: Approvable,
+  { input, decided, common, reason = '' }: Approvable,
 ): Promise<ApprovalRequired | Denied> {
   const { caller, tool } = step
   const spoken = spokenReason(decided.decision, 'explain')
   const opened = await deps.inTransaction(async (work) => {
     work.record(decisionEntry(common, agentDecisionType('require_approval'), input, decided, spoken.code))
+    const { resource = null } = common
     const approval = await openApproval(work, {
+      kind: 'call',
       agentId: caller.standing.agent.id,
+      ownerId: caller.standing.agent.ownerId,
       tokenId: caller.standing.token.id,
       sessionId: caller.session.id,
       callDigest: input.call.digest,
       action: tool.action,
       tool: tool.name,
       arguments: input.arguments,
-      resource: common.resource ?? null,
+      resource,
+      groups: resource === null ? caller.standing.agent.groups : resource.groups,
+      reason,
       reasons: decided.decision.reasons.map(({ code, title }) => ({ code, title })),
       requirement: decided.decision.approval,
       now: new Date(deps.clock.now()),
       expiresAt: new Date(deps.clock.now() + deps.approvalDecideSeconds * 1000),
+      denialSeconds: deps.approvalUseSeconds,
+      insufficientId: input.approval.status === 'approved' ? input.approval.id : undefined,
       common,
     })
     if (!approval.ok) return approval

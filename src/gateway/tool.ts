@@ -7,6 +7,7 @@ import type { Fault } from '../kernel/fault.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
 import type { Scope } from '../kernel/vocabulary.ts'
 import type { AgentCaller } from './caller.ts'
+import type { Tell } from './hold.ts'
 import type { Identified } from './identify.ts'
 import { refusalSchemas } from './outcome.ts'
 import type { ResourceName } from './resource-name.ts'
@@ -41,7 +42,7 @@ export interface ToolDefinition<A, R> {
   readonly result: ObjectSchema
   /** The resource that the arguments name, if they name one. */
   resource?(args: A): ResourceName
-  run(context: RunContext<A>): Promise<Result<R, Fault>>
+  run(context: RunContext<A>): Promise<Result<R, Fault | PolicyDenial>>
 }
 
 export interface RunContext<A> {
@@ -50,6 +51,15 @@ export interface RunContext<A> {
   readonly resource: Identified
   /** Aborted when the client went away or the gateway stops. */
   readonly signal: AbortSignal
+  /** Undefined for a client that does not want to be told while it waits. */
+  readonly tell: Tell | undefined
+}
+
+/** What the policy said to a question that a tool put to it on the agent's behalf. */
+export interface PolicyDenial {
+  readonly kind: 'policy_denial'
+  readonly code: string
+  readonly message: string
 }
 
 /** A tool as the guard and the transport see it, whatever its types. */
@@ -73,7 +83,7 @@ export interface Tool {
 export interface PreparedCall {
   readonly arguments: object
   readonly resource: ResourceName | undefined
-  run(context: { caller: AgentCaller; resource: Identified; signal: AbortSignal }): Promise<Result<JsonObject, Fault>>
+  run(context: Omit<RunContext<never>, 'arguments'>): Promise<Result<JsonObject, Fault | PolicyDenial>>
 }
 
 const ajv = new Ajv2020({ strict: true, allErrors: false, allowUnionTypes: true })

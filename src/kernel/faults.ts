@@ -96,6 +96,12 @@ export const faults = {
     retry: true,
     text: 'Too many approvals were opened; wait for a decision',
   },
+  APPROVER_CONFLICT: {
+    kind: 'forbidden',
+    http: 403,
+    retry: false,
+    text: "Access denied. An approval is decided by people other than the agent's owner and its launcher",
+  },
   RESULT_TOO_LARGE: {
     kind: 'forbidden',
     http: 403,

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.schema.ts'
+import type { ApprovalWatch } from '../domain/approvals/approval-watch.ts'
 import type { Audit } from '../domain/audit/open-audit.ts'
 import type { PostgresAuditLog } from '../domain/audit/postgres-audit-log.ts'
 import type { CallHistory } from '../domain/history/call-history.ts'
@@ -36,6 +37,7 @@ export interface Core {
   readonly history: CallHistory
   readonly activity: SessionActivity
   readonly callRate: CallRate
+  readonly approvalWatch: ApprovalWatch
   readonly policy: PolicyEngine
   readonly source: SecretSource
   readonly hmacKey: Buffer
@@ -74,6 +76,8 @@ export function createTransport(core: Core): HttpServer {
     settings: {
       denials: config.denials,
       approvalDecideSeconds: config.approvals.decideSeconds,
+      approvalUseSeconds: config.approvals.useSeconds,
+      approvalHoldSeconds: config.approvals.holdSeconds,
     },
   })
   const rest = createRest({
@@ -81,6 +85,7 @@ export function createTransport(core: Core): HttpServer {
     authFailures,
     act,
     clock: authority,
+    approvalUseSeconds: config.approvals.useSeconds,
     mcpUrl: () => `${publicUrl()}/rest/mcp`,
     catalog: mcp.catalog,
     simulation: createSimulation({ ...core, ...operators }),

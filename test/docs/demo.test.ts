@@ -17,6 +17,11 @@ test(
     expect(stdout).toContain('answer   denied: Access denied. Token is scoped to groups [edge], secret is in [prod]')
     expect(stdout).toMatch(/audit {4}AI_AGENT_POLICY_DENIED agent=cursor-ops resource=prod-db-password /u)
     expect(stdout).toMatch(/answer {3}approval_required: [^\n]* Approval apr_/u)
+    expect(stdout).toMatch(
+      /4\. A person approves[^]*person {3}bo@example\.com approves apr_[^]*answer {3}ok: version 0/u,
+    )
+    expect(stdout).toMatch(/audit {4}APPROVAL_CONSUMED agent=deploy-bot resource=prod-deploy-key /u)
+    expect(stdout).toMatch(/5\. It ran once[^]*answer {3}approval_required/u)
     expect(stdout).toMatch(/✔ The audit log verifies: \d+ events/u)
     expect(stdout).toContain('What next')
   },
@@ -53,6 +58,8 @@ test(
           audit: [expect.stringMatching(/^AI_AGENT_POLICY_DENIED /)],
         },
         { agent: 'deploy-bot', decision: { status: 'approval_required', code: 'APPROVAL_PRODUCTION' } },
+        { agent: 'deploy-bot', decision: { status: 'ok' } },
+        { agent: 'deploy-bot', decision: { status: 'approval_required' } },
       ],
       verify: { ok: true, size: expect.any(Number), root: expect.any(String) },
     })

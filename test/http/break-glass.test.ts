@@ -47,6 +47,7 @@ beforeAll(async () => {
     stores,
     inTransaction,
     clock,
+    approvalUseSeconds: 900,
     policy,
     source: {
       kind: 'sealed-box',

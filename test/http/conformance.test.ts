@@ -5,12 +5,13 @@ import { apiPrefix, routes } from '../../src/transport/rest/routes.ts'
 import { connect } from '../support/agent.ts'
 import { given, owner } from '../support/given.ts'
 import { itemsOf } from '../support/items.ts'
-import { operator, type Person } from '../support/person.ts'
+import { operator, type Person, person } from '../support/person.ts'
 import type { Body, RestClient } from '../support/rest-client.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 
 let gateway: TestGateway
 let ope: Person
+let bo: Person
 let ids: { readonly [name: string]: string }
 
 beforeAll(async () => {
@@ -27,7 +28,9 @@ beforeAll(async () => {
     hosts: [{ name: 'edge-1', groups: ['edge'] }],
   })
   ope = await operator(gateway, 'ope@example.com', ['edge'])
+  bo = await person(gateway, 'bo@example.com', 'approver', ['prod'])
   const agent = await connect(gateway.url, tokens['deployer'] ?? '')
+  await agent.calls('certlocker_get_secret', { name: 'prod-key', version: 0 })
   await agent.calls('certlocker_get_secret', { name: 'prod-key' })
   await agent.close()
   const reader = await connect(gateway.url, tokens['bot'] ?? '')
@@ -36,6 +39,7 @@ beforeAll(async () => {
   const first = async (path: string) => String(itemsOf((await gateway.api.get(path)).body)[0]?.['id'])
   ids = {
     approval: await first('/approvals'),
+    otherApproval: await first('/approvals?order=asc'),
     session: await first('/sessions'),
     token: await first('/tokens'),
     apiKey: await first('/api-keys'),
@@ -49,7 +53,7 @@ interface Step {
   readonly of?: string
   readonly query?: string
   readonly body?: Body
-  readonly as?: 'operator'
+  readonly as?: 'operator' | 'approver'
 }
 
 const agentBody = { owner, riskLevel: 'low', scopes: ['secret:read'], groups: ['edge'] }
@@ -109,6 +113,8 @@ const steps = (): readonly Step[] => [
   { id: 'listSessions' },
   { id: 'listApprovals' },
   { id: 'getApproval', of: ids['approval'] ?? '' },
+  { id: 'approveApproval', of: ids['approval'] ?? '', body: { comment: 'yes' }, as: 'approver' },
+  { id: 'denyApproval', of: ids['otherApproval'] ?? '', as: 'approver' },
   { id: 'endSession', of: ids['session'] ?? '' },
   { id: 'listAuditEvents', query: '?limit=200' },
   { id: 'exportAudit' },
@@ -131,7 +137,7 @@ describe('every route', () => {
       if (route === undefined) throw new Error(`no route ${step.id}`)
       const path = route.path.replace(/:\w+/u, encodeURIComponent(step.of ?? ''))
       const { status, headers, body } = await send(
-        step.as === 'operator' ? ope.api : gateway.api,
+        { admin: gateway.api, operator: ope.api, approver: bo.api }[step.as ?? 'admin'],
         route.method,
         `${path}${step.query ?? ''}`,
         step.body,

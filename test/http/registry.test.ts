@@ -149,7 +149,7 @@ describe('approvals', () => {
       resource: { name: 'prod-key' },
       status: 'pending',
     })
-    expect((await gateway.api.get(`/approvals/${String(approval?.['id'])}`)).body).toEqual(approval)
+    expect((await gateway.api.get(`/approvals/${String(approval?.['id'])}`)).body).toEqual({ ...approval, similar: [] })
     const eve = await operator(gateway, 'eve@example.com', ['edge'])
     expect(itemsOf((await eve.api.get('/approvals')).body)).toEqual([])
     expect((await eve.api.get(`/approvals/${String(approval?.['id'])}`)).status).toBe(403)

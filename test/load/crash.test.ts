@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type EmbeddedCluster, startEmbeddedCluster } from '../../src/adapters/postgres/embedded-cluster.ts'
 import { type CallEnd, callingClients } from '../support/calling-clients.ts'
+import { itemsOf } from '../support/items.ts'
 import { exercised } from '../support/components.ts'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
 import { given } from '../support/given.ts'
@@ -30,6 +31,7 @@ const questions = [
   ['certlocker_write_audit_event', { action: 'load', message: 'a note' }],
   ['certlocker_get_secret', { name: 'nothing' }],
   ['certlocker_list_allowed_resources', {}],
+  ['certlocker_get_secret', { name: 'guarded' }],
 ] as const
 
 let directory: string
@@ -40,6 +42,7 @@ let gateway: ServerProcess
 let next: Promise<ServerProcess>
 let token: string
 let sessionId: string
+let approverKey: string
 
 /** The gateway as an operator starts it, with its own PostgreSQL or on one that stays. */
 function startGateway(databaseUrl?: string): Promise<ServerProcess> {
@@ -49,6 +52,7 @@ function startGateway(databaseUrl?: string): Promise<ServerProcess> {
     CERTLOCKER_HTTP__PORT: '0',
     CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
     CERTLOCKER_LIMITS__CALLS_PER_MINUTE: '1000000',
+    CERTLOCKER_APPROVALS__HOLD_SECONDS: '0',
   })
 }
 
@@ -75,10 +79,17 @@ beforeAll(async () => {
   const tokens = await given(
     { api: api() },
     {
-      agents: [{ name: 'steady', groups: ['staging'], scopes: ['secret:read', 'audit:write'] }],
-      secrets: [{ name: 'login', groups: ['staging'] }],
+      agents: [{ name: 'steady', groups: ['staging', 'prod'], scopes: ['secret:read', 'audit:write'] }],
+      secrets: [
+        { name: 'login', groups: ['staging'] },
+        { name: 'guarded', groups: ['prod'] },
+      ],
     },
   )
+  const bo = { email: 'bo@example.com', name: 'Bo', role: 'approver', groups: ['prod'] }
+  await api().create('/people', bo)
+  const { value } = await api().create('/api-keys', { person: bo.email, name: 'test', ttlSeconds: 86_400 })
+  approverKey = String(value)
   token = tokens['steady'] ?? ''
   sessionId = await openSession(gateway.url, token)
 }, CHECK_MS_MAX)
@@ -93,14 +104,29 @@ afterAll(async () => {
 async function crash(withDatabase = false): Promise<readonly CallEnd[]> {
   const calls = Math.ceil(Math.random() * CALLS_BEFORE_MAX)
   const clients = callingClients({ url: gateway.url, token, sessionId, clients: CLIENTS, questions })
+  const approving = approveUntilGone()
   await until(async () => clients.ends.length >= calls)
   if (withDatabase) process.kill(cluster.pid, 'SIGKILL')
   const gone = gateway.kill()
   const ends = await clients.stop()
-  await gone
+  await Promise.all([gone, approving])
   const answered = ends.filter(({ httpStatus }) => httpStatus !== 0)
   expect(answered.length).toBeGreaterThanOrEqual(calls)
   return answered
+}
+
+/** Approves what waits, again and again, until the gateway is no more. */
+async function approveUntilGone(): Promise<void> {
+  const approver = restClient(gateway.url, approverKey)
+  for (let isUp = true; isUp; ) {
+    isUp = await approver
+      .get('/approvals?status=pending')
+      .then(async ({ body }) => {
+        for (const { id } of itemsOf(body)) await approver.post(`/approvals/${String(id)}/approve`)
+        return true
+      })
+      .catch(() => false)
+  }
 }
 
 /** The next gateway was up, or still starting, when its database went. It need not be started anew to find it again. */
@@ -116,15 +142,21 @@ async function recoverDatabase(): Promise<void> {
 async function expectOnRecord(answered: readonly CallEnd[]): Promise<void> {
   const recorded = await recordedCalls(api())
   expect(recorded).toMatchObject({ isSound: true, gaps: [], undecided: [] })
-  for (const { status, requestId } of answered) {
+  for (const { status, code, requestId } of answered) {
     const types = recorded.typesOf(requestId)
-    if (status === 'denied') expect(types).toEqual(['AI_AGENT_POLICY_DENIED'])
+    if (status === 'approval_required' || code === 'APPROVAL_LIMIT') expect(types[0]).toBe('AI_AGENT_APPROVAL_REQUIRED')
+    else if (status === 'denied') expect(types).toEqual(['AI_AGENT_POLICY_DENIED'])
     else {
       expect(['ok', 'failed']).toContain(status)
       expect(types[0]).toBe('AI_AGENT_POLICY_ALLOWED')
       expect(types.at(-1)).toBe(status === 'ok' ? 'AI_AGENT_CALL_COMPLETED' : 'AI_AGENT_CALL_FAILED')
     }
   }
+  const consumed = itemsOf((await api().get('/audit?type=APPROVAL_CONSUMED&limit=200')).body).map(({ details }) =>
+    JSON.stringify(details),
+  )
+  expect(new Set(consumed).size).toBe(consumed.length)
+  expect(consumed).not.toEqual([])
   expect((await api().get('/audit/verify')).body).toMatchObject({ ok: true, firstBadSeq: null })
 }
 

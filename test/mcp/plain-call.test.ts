@@ -70,6 +70,7 @@ const guard: Guard = {
       }
     )
   },
+  propose: () => Promise.reject(new Error('no call of this test is proposed')),
 }
 const caller: AgentCaller = {
   standing: {

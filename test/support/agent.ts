@@ -19,6 +19,8 @@ export interface Agent {
   readonly token: string
   readonly sessionId: string | undefined
   calls(tool: string, args?: object, meta?: object): Promise<ToolAnswer>
+  /** As `calls`, with a progress token. @param heard is told of each progress notification */
+  follows(tool: string, args: object, heard: (message: string) => void): Promise<ToolAnswer>
   toolNames(): Promise<readonly string[]>
   /** What each listed tool promises about its results, by the tool's name. */
   outputSchemas(): Promise<ReadonlyMap<string, object>>
@@ -49,6 +51,10 @@ export async function connect(
       token,
       sessionId: transport.sessionId,
       calls: async (tool, args, meta) => answerOf(await client.callTool(callOf(tool, args, meta))),
+      follows: async (tool, args, heard) =>
+        answerOf(
+          await client.callTool(callOf(tool, args), undefined, { onprogress: ({ message = '' }) => heard(message) }),
+        ),
       toolNames: async () => (await client.listTools()).tools.map((tool) => tool.name),
       outputSchemas: async () => schemasOf((await client.listTools()).tools),
       close: () => client.close(),
@@ -66,6 +72,8 @@ export async function connect(
     token,
     sessionId: transport.sessionId,
     calls: async (tool, args, meta) => answerOf(await client.callTool(callOf(tool, args, meta))),
+    follows: async (tool, args, heard) =>
+      answerOf(await client.callTool(callOf(tool, args), { onprogress: ({ message = '' }) => heard(message) })),
     toolNames: async () => (await client.listTools()).tools.map((tool) => tool.name),
     outputSchemas: async () => schemasOf((await client.listTools()).tools),
     close: () => client.close(),

@@ -142,6 +142,7 @@ export async function aPendingApproval(
   await database.knex('approvals').insert({
     id,
     agent_id: agent.id,
+    owner_id: agent.ownerId,
     token_id: tokenId,
     session_id: sessionId,
     call_digest: `sha256:${id}`,
@@ -156,6 +157,7 @@ export async function aPendingApproval(
       environment: 'production',
       version: 0,
     }),
+    groups: ['prod'],
     reasons: '[]',
     requirement: JSON.stringify({ groups: [], roles: ['approver'], quorum: 1, useSeconds: 900 }),
     status: 'pending',

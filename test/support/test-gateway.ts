@@ -75,6 +75,8 @@ async function startOn(place: Place): Promise<TestGateway> {
       CERTLOCKER_DATA_DIR: place.dataDir,
       CERTLOCKER_HTTP__PORT: '0',
       CERTLOCKER_BOOTSTRAP__ADMIN_KEY: place.adminKey,
+      // Only tests about waiting wait.
+      CERTLOCKER_APPROVALS__HOLD_SECONDS: '0',
       ...place.settings,
     },
   })

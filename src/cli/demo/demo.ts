@@ -23,8 +23,8 @@ interface Shown {
 }
 
 /**
- * The main job in one command: a real gateway with a throw-away data directory, a real MCP client, three questions with
- * three different answers, and the proof.
+ * The main job in one command: a real gateway with a throw-away data directory, a real MCP client, questions with three
+ * different answers, a person who approves one of them, and the proof.
  * @returns 0 when everything was as promised, else 1
  */
 export async function demo({ keep, json }: DemoFlags, out: DemoOutput): Promise<number> {
@@ -52,13 +52,16 @@ export async function demo({ keep, json }: DemoFlags, out: DemoOutput): Promise<
 
 interface Question extends Asked {
   readonly says: string
+  /** What people do before it is asked. @returns what they did */
+  readonly before?: () => Promise<string>
 }
 
 async function play(gateway: GatewayProcess, adminKey: string, say: (text: string) => void): Promise<Shown> {
-  const { api, tokens } = await seed(gateway.url, adminKey)
+  const { api, approver, tokens } = await seed(gateway.url, adminKey)
   const questions: Shown['questions'][number][] = []
-  for (const [index, question] of questionsOf(tokens).entries()) {
+  for (const [index, question] of questionsOf(tokens, () => approveFirst(approver)).entries()) {
     say(`${index + 1}. ${question.says}`)
+    if (question.before !== undefined) say(`   person   ${await question.before()}`)
     const answered = await ask(gateway, question)
     say(answeredText(answered))
     questions.push({ says: question.says, ...answered })
@@ -71,7 +74,16 @@ async function play(gateway: GatewayProcess, adminKey: string, say: (text: strin
   return { ok: verified && questions.every(({ asExpected }) => asExpected), url: gateway.url, questions, verify }
 }
 
-function questionsOf(tokens: Seeded['tokens']): readonly Question[] {
+/** Decides what waits, as a person who is not the agent's owner. */
+async function approveFirst(approver: Seeded['approver']): Promise<string> {
+  const { items } = await approver.get('/approvals?status=pending')
+  const [id] = Array.isArray(items) ? items.map((item: { readonly id?: unknown }) => String(item.id)) : []
+  await approver.post(`/approvals/${id}/approve`, { comment: 'demo' })
+  return `bo@example.com approves ${id}: exactly this call, once`
+}
+
+function questionsOf(tokens: Seeded['tokens'], approve: () => Promise<string>): readonly Question[] {
+  const deployKey = { agent: 'deploy-bot', token: tokens.deployBot, arguments: { name: 'prod-deploy-key' } }
   return [
     {
       says: 'claude-code-e2e runs staging tests and needs a staging password.',
@@ -93,9 +105,18 @@ function questionsOf(tokens: Seeded['tokens']): readonly Question[] {
     },
     {
       says: 'deploy-bot may reach prod, but reading a production secret needs a person.',
-      agent: 'deploy-bot',
-      token: tokens.deployBot,
-      arguments: { name: 'prod-deploy-key' },
+      ...deployKey,
+      expected: { status: 'approval_required', events: 2 },
+    },
+    {
+      says: 'A person approves. deploy-bot repeats the same call, and it runs.',
+      before: approve,
+      ...deployKey,
+      expected: { status: 'ok', events: 3 },
+    },
+    {
+      says: 'It ran once: the next time a person has to approve again.',
+      ...deployKey,
       expected: { status: 'approval_required', events: 2 },
     },
   ]

@@ -31,6 +31,8 @@ export async function startGatewayProcess({
       CERTLOCKER_DATA_DIR: dataDir,
       CERTLOCKER_HTTP__PORT: '0',
       CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
+      // Nobody decides while a question of the demo is held.
+      CERTLOCKER_APPROVALS__HOLD_SECONDS: '1',
     },
   })
   const lines = new LineLog()

@@ -10,10 +10,13 @@ export interface Api {
 
 export interface Seeded {
   readonly api: Api
+  /** The same as a person who approves for prod. */
+  readonly approver: Api
   readonly tokens: { readonly claudeCodeE2e: string; readonly cursorOps: string; readonly deployBot: string }
 }
 
 const TOKEN_SECONDS = 3600
+const approverEmail = 'bo@example.com'
 
 const groups = [
   { name: 'staging', environment: 'staging' },
@@ -37,6 +40,7 @@ export async function seed(url: string, adminKey: string): Promise<Seeded> {
   if (!(await exists(api, '/groups/prod'))) await register(api)
   return {
     api,
+    approver: apiClient(url, await keyFor(api, approverEmail)),
     tokens: {
       claudeCodeE2e: await tokenFor(api, 'claude-code-e2e', ['staging']),
       cursorOps: await tokenFor(api, 'cursor-ops', ['edge']),
@@ -53,6 +57,7 @@ async function register(api: Api): Promise<void> {
     role: 'operator',
     groups: groups.map(({ name }) => name),
   })
+  await api.post('/people', { email: approverEmail, name: 'Bo Approver', role: 'approver', groups: ['prod'] })
   for (const secret of secrets)
     await api.post('/secrets', { ...secret, type: 'password', value: randomBytes(18).toString('base64url') })
   await api.post('/hosts', {
@@ -70,6 +75,12 @@ async function register(api: Api): Promise<void> {
 async function tokenFor(api: Api, agentId: string, tokenGroups: readonly string[]): Promise<string> {
   const { value } = await api.post('/tokens', { agentId, name: 'demo', groups: tokenGroups, ttlSeconds: TOKEN_SECONDS })
   if (typeof value !== 'string') throw new Error('the gateway gave no token')
+  return value
+}
+
+async function keyFor(api: Api, person: string): Promise<string> {
+  const { value } = await api.post('/api-keys', { person, name: 'demo', ttlSeconds: TOKEN_SECONDS })
+  if (typeof value !== 'string') throw new Error('the gateway gave no API key')
   return value
 }
 

@@ -9,7 +9,7 @@ import { type Agent, revoke } from './agent.ts'
 import { agentChangedEntry } from './agent-events.ts'
 
 /**
- * Ends an agent for good: its tokens are revoked, its sessions end, its pending approvals are cancelled. There is no way back.
+ * Ends an agent for good: its tokens are revoked, its sessions end, its live approvals are cancelled. There is no way back.
  * Repeating it answers the same and records nothing.
  * @returns the revoked agent, or NOT_FOUND
  */
@@ -39,7 +39,7 @@ export async function revokeAgent(
       )
     }
     await work.endSessions(by, { agentId: before.id }, 'revoked')
-    for (const approval of await work.approvals.cancelPending({ agentId: before.id })) {
+    for (const approval of await work.approvals.cancelLive({ agentId: before.id })) {
       work.record(approvalCancelledEntry(by, approval, after))
     }
     work.advanceAuthority()

@@ -6,6 +6,8 @@ export interface Author {
   readonly actor: Actor
   /** The groups whose resources and rights they may hand out. An admin has every group. */
   readonly groups: 'every' | readonly string[]
+  /** Ids of all who minted the API key in use, or the key that it was minted with, and so on. */
+  readonly keyMinters?: readonly string[]
   readonly requestId: string | null
   readonly traceparent: string | null
   readonly client: ClientFacts | null

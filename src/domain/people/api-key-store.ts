@@ -13,6 +13,7 @@ interface ApiKeyRow extends PersonRow {
   readonly revoked_at: Date | null
   readonly created_at: Date
   readonly created_by: string
+  readonly minters: string[]
 }
 
 /** The only SQL about API keys. Bound to a connection pool or to one transaction. */
@@ -60,6 +61,7 @@ export class ApiKeyStore {
       revoked_at: apiKey.revokedAt,
       created_at: apiKey.createdAt,
       created_by: apiKey.createdBy,
+      minters: [...apiKey.minters],
     })
   }
 
@@ -71,7 +73,7 @@ export class ApiKeyStore {
     const query = this.#db('api_keys')
       .join('people', 'people.id', 'api_keys.person_id')
       .select('api_keys.id', 'api_keys.name', 'api_keys.prefix', 'api_keys.expires_at', 'api_keys.revoked_at')
-      .select('api_keys.created_at', 'api_keys.created_by')
+      .select('api_keys.created_at', 'api_keys.created_by', 'api_keys.minters')
     return selectPerson(this.#db, query)
   }
 }
@@ -87,5 +89,6 @@ function fromRow(row: ApiKeyRow): ApiKey {
     revokedAt: row.revoked_at,
     createdAt: row.created_at,
     createdBy: row.created_by,
+    minters: row.minters,
   }
 }

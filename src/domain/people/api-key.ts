@@ -16,8 +16,13 @@ export interface ApiKey {
   readonly expiresAt: Date
   readonly revokedAt: Date | null
   readonly createdAt: Date
-  /** Id of who minted it: an approval never counts with a key that the agent's owner or launcher minted. */
+  /** Id of who minted it. */
   readonly createdBy: string
+  /**
+   * Ids of all who minted it or the key that it was minted with, and so on: an approval never counts with a key that the
+   * agent's owner or launcher had a hand in.
+   */
+  readonly minters: readonly string[]
 }
 
 /** A key with its person, as authentication needs them. Whoever uses it checks `apiKeyStatus` and `person.disabledAt`. */

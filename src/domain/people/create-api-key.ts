@@ -44,6 +44,7 @@ export async function createApiKey(
       revokedAt: null,
       createdAt: new Date(now),
       createdBy: by.actor.id,
+      minters: [...new Set([by.actor.id, ...(by.keyMinters ?? [])])],
     }
     await work.apiKeys.insert(apiKey, hash)
     work.record(

@@ -14,7 +14,7 @@ export interface ChainEnd {
 }
 
 /**
- * Revokes a token with all that came before and after it, ends their sessions and cancels their pending approvals.
+ * Revokes a token with all that came before and after it, ends their sessions and cancels their live approvals.
  * @returns the token as it is then
  */
 export async function revokeChain(
@@ -27,7 +27,7 @@ export async function revokeChain(
   await work.tokens.revokeChain(before.chainId, new Date(now))
   work.record(tokenChangedEntry(by, type, { agent, before, after, now }))
   await work.endSessions(by, { tokenId: before.chainId }, 'revoked')
-  for (const approval of await work.approvals.cancelPending({ tokenChainId: before.chainId })) {
+  for (const approval of await work.approvals.cancelLive({ tokenChainId: before.chainId })) {
     work.record(approvalCancelledEntry(by, approval, agent))
   }
   work.advanceAuthority()

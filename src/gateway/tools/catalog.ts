@@ -1,13 +1,17 @@
 import type { Scope } from '../../kernel/vocabulary.ts'
 import type { Tool } from '../tool.ts'
+import { getApproval } from './get-approval.ts'
 import { getSecret } from './get-secret.ts'
 import { listAllowedHosts } from './list-allowed-hosts.ts'
 import { listAllowedResources, type ToolsOn } from './list-allowed-resources.ts'
+import { requestApproval } from './request-approval.ts'
 import { writeAuditEvent } from './write-audit-event.ts'
 
 type Deps = Parameters<typeof getSecret>[0] &
   Parameters<typeof listAllowedHosts>[0] &
   Omit<Parameters<typeof listAllowedResources>[0], 'toolsOn'> &
+  Parameters<typeof getApproval>[0] &
+  Omit<Parameters<typeof requestApproval>[0], 'toolNamed'> &
   Parameters<typeof writeAuditEvent>[0]
 
 export interface Catalog {
@@ -20,7 +24,16 @@ export function createCatalog(deps: Deps): Catalog {
   const secret = getSecret(deps)
   const hosts = listAllowedHosts(deps)
   const toolsOn = { secret: [secret], host: [hosts] }
-  return { tools: [listAllowedResources({ ...deps, toolsOn }), secret, hosts, writeAuditEvent(deps)], toolsOn }
+  const toolNamed = (name: string): Tool | undefined => tools.find((tool) => tool.name === name)
+  const tools: readonly Tool[] = [
+    listAllowedResources({ ...deps, toolsOn }),
+    secret,
+    hosts,
+    requestApproval({ ...deps, toolNamed }),
+    getApproval(deps),
+    writeAuditEvent(deps),
+  ]
+  return { tools, toolsOn }
 }
 
 /** The tools an agent sees: those for which it effectively holds a scope. Calling another one is a denial, not an error. */

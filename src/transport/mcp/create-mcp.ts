@@ -1,3 +1,4 @@
+import type { ApprovalWatch } from '../../domain/approvals/approval-watch.ts'
 import type { AuditLog } from '../../domain/audit/audit-log.ts'
 import { systemAuthor } from '../../domain/audit/author.ts'
 import type { AuthorityWatch } from '../../domain/revocation/authority-watch.ts'
@@ -41,6 +42,7 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly source: SecretSource
   readonly activity: SessionActivity
   readonly callRate: CallRate
+  readonly approvalWatch: ApprovalWatch
   readonly meter: CallMeter
   readonly log: Log
   readonly faultOf: (error: unknown) => Fault
@@ -51,6 +53,8 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly settings: {
     readonly denials: 'explain' | 'opaque'
     readonly approvalDecideSeconds: number
+    readonly approvalUseSeconds: number
+    readonly approvalHoldSeconds: number
   }
 }
 
@@ -76,8 +80,10 @@ export function createMcp(deps: McpDeps): Mcp {
     directory: createDirectory(authority.cache<SecretRecord | undefined>(), (name) => stores.secrets.findByName(name)),
     released,
     suspendByPolicy: createSuspendByPolicy({ inTransaction }),
-    denials: settings.denials,
-    approvalDecideSeconds: settings.approvalDecideSeconds,
+    ...settings,
+    approvals: stores.approvals,
+    people: stores.people,
+    approvalWatch: deps.approvalWatch,
     meter: deps.meter,
     log: deps.log,
     faultOf: deps.faultOf,
@@ -89,6 +95,12 @@ export function createMcp(deps: McpDeps): Mcp {
       listReachable: (filter, page) => stores.secrets.listReachable(filter, page),
     },
     hosts: stores.hosts,
+    approvals: stores.approvals,
+    inTransaction,
+    approvalWatch: deps.approvalWatch,
+    approvalDecideSeconds: settings.approvalDecideSeconds,
+    approvalUseSeconds: settings.approvalUseSeconds,
+    propose: (...question) => guard.propose(...question),
     source: deps.source,
     auditLog,
     clock: authority,

@@ -6,8 +6,10 @@ import {
   ProtocolError,
   ProtocolErrorCode,
   Server,
+  type ServerContext,
 } from '@modelcontextprotocol/server'
 import type { AgentCaller } from '../../gateway/caller.ts'
+import type { Tell } from '../../gateway/hold.ts'
 import { idempotencyKeyName } from '../../gateway/idempotency-key.ts'
 import type { Tool } from '../../gateway/tool.ts'
 import { listedTools } from '../../gateway/tools/catalog.ts'
@@ -57,7 +59,9 @@ function serverFor({ guard, catalog, serverInfo, log }: HandlerDeps, caller: Age
     const tool = catalog.find(({ name }) => name === params.name)
     if (tool === undefined)
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown tool; tools/list names the tools')
-    const sent = { arguments: params.arguments ?? {}, idempotencyKey: params._meta?.[idempotencyKeyName] }
+    const { progressToken, [idempotencyKeyName]: idempotencyKey } = params._meta ?? {}
+    const tell = progressToken === undefined ? undefined : progressTo(progressToken, context.mcpReq.notify)
+    const sent = { arguments: params.arguments ?? {}, idempotencyKey, tell }
     const outcome = await guard.call(caller, tool, sent, context.mcpReq.signal)
     if (outcome.status === 'failed' && outcome.code === 'INTERNAL') {
       log.error('a tool call ended in a bug', { requestId: outcome.requestId })
@@ -66,6 +70,16 @@ function serverFor({ guard, catalog, serverInfo, log }: HandlerDeps, caller: Age
     return server.projectCallToolResult(callToolResult(outcome), tool.outputSchema)
   })
   return server
+}
+
+/** Progress as the specification wants it: each notification says more than the one before. */
+function progressTo(progressToken: string | number, notify: ServerContext['mcpReq']['notify']): Tell {
+  let progress = 0
+  return (message) => {
+    progress += 1
+    // Whether the client still listens is told by the call's signal.
+    notify({ method: 'notifications/progress', params: { progressToken, progress, message } }).catch(() => undefined)
+  }
 }
 
 function listing({

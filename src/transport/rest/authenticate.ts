@@ -64,8 +64,16 @@ export function bootstrapAdmin(request: RequestFacts): OperatorCaller {
   return { kind: 'service', id: 'svc_bootstrap', name: 'bootstrap-admin', role: 'admin', groups: 'every', request }
 }
 
-function personCaller({ person }: ApiKeyPrincipal, request: RequestFacts): OperatorCaller {
-  return { kind: 'person', id: person.id, name: person.email, role: person.role, groups: reachOf(person), request }
+function personCaller({ apiKey, person }: ApiKeyPrincipal, request: RequestFacts): OperatorCaller {
+  return {
+    kind: 'person',
+    id: person.id,
+    name: person.email,
+    role: person.role,
+    groups: reachOf(person),
+    keyMinters: apiKey.minters,
+    request,
+  }
 }
 
 async function refuse(

@@ -1,5 +1,5 @@
 import { agentSchema, createAgentSchema, updateAgentSchema } from '../../domain/agents/agent.schema.ts'
-import { approvalSchema } from '../../domain/approvals/approval.schema.ts'
+import { approvalSchema, approvalSummarySchema } from '../../domain/approvals/approval.schema.ts'
 import { createGroupSchema, groupSchema, updateGroupSchema } from '../../domain/groups/group.schema.ts'
 import { createHostSchema, hostSchema, updateHostSchema } from '../../domain/hosts/host.schema.ts'
 import { apiKeySchema, createApiKeySchema } from '../../domain/people/api-key.schema.ts'
@@ -63,6 +63,7 @@ const named: { readonly [name: string]: object } = {
   UpdateHost: updateHostSchema,
   Session: sessionSchema,
   Approval: approvalSchema,
+  ApprovalSummary: approvalSummarySchema,
   AuditEvent: eventSchema,
 }
 const nameOf = new Map(Object.entries(named).map(([name, schema]) => [schema, name]))

@@ -22,6 +22,8 @@ export interface RestDeps {
   readonly inTransaction: InTransaction
   readonly clock: Clock
   readonly source: SecretSource
+  /** For so long at most what was approved can be used. */
+  readonly approvalUseSeconds: number
   readonly audit: {
     readonly store: AuditStore
     readonly exposures: ExposureStore

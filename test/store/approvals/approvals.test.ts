@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Agent } from '../../../src/domain/agents/agent.ts'
 import { revokeAgent } from '../../../src/domain/agents/revoke-agent.ts'
-import { approvalView } from '../../../src/domain/approvals/approval.ts'
+import { approvalView } from '../../../src/domain/approvals/approval-view.ts'
 import { expireApprovals } from '../../../src/domain/approvals/expire-approvals.ts'
 import { approvalLimits, openApproval } from '../../../src/domain/approvals/open-approval.ts'
 import {
@@ -54,7 +54,9 @@ function open(callDigest = 'sha256:a') {
   const now = new Date(registry.now)
   return registry.deps.inTransaction((work) =>
     openApproval(work, {
+      kind: 'call',
       agentId: agent.id,
+      ownerId: agent.ownerId,
       tokenId,
       sessionId,
       callDigest,
@@ -62,10 +64,14 @@ function open(callDigest = 'sha256:a') {
       tool: 'certlocker_get_secret',
       arguments: { name: 'prod-db', note: null },
       resource,
+      groups: resource.groups,
+      reason: '',
       reasons: [{ code: 'APPROVAL_PRODUCTION', title: 'Production needs approval' }],
       requirement,
       now,
       expiresAt: new Date(now.getTime() + DECIDE_MS),
+      denialSeconds: 60,
+      insufficientId: undefined,
       common,
     }),
   )
@@ -97,6 +103,8 @@ describe('a call that needs an approval', () => {
       owner: 'ada@example.com',
       arguments: { name: 'prod-db', note: null },
       resource,
+      groups: resource.groups,
+      claimed: { reason: '' },
       reasons: [{ code: 'APPROVAL_PRODUCTION', title: 'Production needs approval' }],
     })
   })
@@ -164,7 +172,7 @@ describe('pending approvals', () => {
     expect(cancelled).toMatchObject([
       { actor: { kind: 'person' }, tool: 'certlocker_get_secret', details: { approvalId: approval.id } },
     ])
-    expect(await registry.stores.approvals.cancelPending({ tokenChainId: tokenId })).toEqual([])
+    expect(await registry.stores.approvals.cancelLive({ tokenChainId: tokenId })).toEqual([])
   })
 
   test('are ended by the job when nobody decided in time, each once although two replicas run it', async () => {

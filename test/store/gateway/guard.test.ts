@@ -4,6 +4,7 @@ import { createMetrics } from '../../../src/adapters/metrics/metrics.ts'
 import { transaction } from '../../../src/adapters/postgres/transaction.ts'
 import { suspendAgent } from '../../../src/domain/agents/suspend-agent.ts'
 import type { Agent } from '../../../src/domain/agents/agent.ts'
+import { ApprovalWatch } from '../../../src/domain/approvals/approval-watch.ts'
 import type { AuditEvent } from '../../../src/domain/audit/event.ts'
 import type { PostgresAuditLog } from '../../../src/domain/audit/postgres-audit-log.ts'
 import { updateGroup } from '../../../src/domain/groups/update-group.ts'
@@ -163,6 +164,14 @@ function aGuard(): Guard {
     suspendByPolicy: async () => undefined,
     denials: 'explain',
     approvalDecideSeconds: 3600,
+    approvalUseSeconds: 900,
+    approvalHoldSeconds: 0,
+    approvals: stores.approvals,
+    people: stores.people,
+    approvalWatch: new ApprovalWatch({
+      statusesOf: (ids) => stores.approvals.statusesOf(ids),
+      failed: () => undefined,
+    }),
     meter: createMetrics({
       auditQueueLength: () => 0,
       poolConnections: () => ({ used: 0, free: 0, waiting: 0 }),

@@ -245,6 +245,8 @@ describe('a credential', () => {
       'database.url',
       'vault.auth.token',
       'vault.auth.secretId',
+      'notifications.webhook.url',
+      'notifications.webhook.secret',
       'bootstrap.adminKey',
     ])
   })

@@ -9,6 +9,7 @@ import * as idempotencyKeys from './0012-idempotency-keys.ts'
 import * as verifiedLauncher from './0013-verified-launcher.ts'
 import * as sealingKeys from './0015-sealing-keys.ts'
 import * as callCounts from './0016-call-counts.ts'
+import * as approvalVotes from './0018-approval-votes.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   { name: '0013-verified-launcher', ...verifiedLauncher },
   { name: '0015-sealing-keys', ...sealingKeys },
   { name: '0016-call-counts', ...callCounts },
+  { name: '0018-approval-votes', ...approvalVotes },
 ]

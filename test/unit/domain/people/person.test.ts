@@ -42,6 +42,7 @@ describe('the status of an API key', () => {
     expiresAt: new Date(1000),
     createdAt: new Date(0),
     createdBy: 'per_0',
+    minters: ['per_0'],
   }
 
   test('is what the clock and its revocation say', () => {
