@@ -17,6 +17,7 @@ import { applyToResult } from './obligations/apply-to-result.ts'
 import { enforceable } from './obligations/enforceable.ts'
 import type { SuspendByPolicy } from './obligations/suspend-agent.ts'
 import { type GroundDeps, lostGround } from './lost-ground.ts'
+import type { LiveWork } from './live-work.ts'
 import type { Denied, Failed, Outcome, Released } from './outcome.ts'
 import type { ReleasedValues } from './released-values.ts'
 import { recordDecision } from './record-decision.ts'
@@ -26,6 +27,7 @@ import type { PreparedCall, Tool } from './tool.ts'
 export interface GuardDeps extends QuestionDeps, RequireApprovalDeps, GroundDeps {
   readonly policy: PolicyEngine
   readonly released: ReleasedValues
+  readonly live: LiveWork
   readonly suspendByPolicy: SuspendByPolicy
   readonly denials: 'explain' | 'opaque'
   readonly meter: CallMeter
@@ -155,12 +157,12 @@ async function effect(deps: GuardDeps, step: Step, { prepared, resource, decided
   if (lostBefore !== undefined) return failed(deps, step, common, lostBefore)
 
   step.progress.effect = 'possible'
-  const ran = await prepared.run({ caller, resource, signal })
+  const ran = await deps.live.run(caller, signal, (live) => prepared.run({ caller, resource, signal: live }))
   timer.stage('effect')
   const shaped = ran.ok ? applyToResult(decided.decision.obligations, ran.value) : ran
-  if (!shaped.ok) return failed(deps, step, common, shaped.error)
   const lostMeanwhile = await lostGround(deps, caller, resource)
   if (lostMeanwhile !== undefined) return failed(deps, step, common, lostMeanwhile)
+  if (!shaped.ok) return failed(deps, step, common, shaped.error)
 
   await deps.auditLog.append([
     { event: { ...common, type: 'AI_AGENT_CALL_COMPLETED', outcome: 'ok', decisionId: step.progress.decisionId } },

@@ -5,7 +5,9 @@ import { IdempotencyStore } from '../domain/idempotency/idempotency-store.ts'
 import { endIdleSessions } from '../domain/sessions/end-idle-sessions.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import { expireTokens } from '../domain/tokens/expire-tokens.ts'
+import type { Stores } from '../domain/stores.ts'
 import type { InTransaction } from '../domain/work.ts'
+import { finishKills, killTimes, saySeen } from '../gateway/kill/kill-switch.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Fault, must } from '../kernel/fault.ts'
 import type { Result } from '../kernel/result.ts'
@@ -24,6 +26,9 @@ export interface GatewayJobDeps {
   readonly checkpointer: Checkpointer
   readonly activity: SessionActivity
   readonly idleSeconds: number
+  readonly stores: Stores
+  /** The id of this replica. */
+  readonly replica: string
   readonly inputDays: number
   /** Undefined without Vault. */
   readonly keepVaultToken: (() => Promise<void>) | undefined
@@ -43,6 +48,8 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
       run: () => pruneDecisions(deps.knex, deps.inputDays, deps.clock.now()),
     },
     { name: 'forget-idempotency-keys', everyMs: PRUNE_MS, run: () => new IdempotencyStore(deps.knex).forgetOld() },
+    { name: 'say-seen', everyMs: killTimes.seenEveryMs, run: () => saySeen(deps, deps.replica) },
+    { name: 'finish-kills', everyMs: EXPIRY_MS, run: () => finishKills(deps) },
     ...(deps.keepVaultToken === undefined
       ? []
       : [{ name: 'keep-vault-token', everyMs: VAULT_TOKEN_MS, run: deps.keepVaultToken }]),

@@ -12,6 +12,7 @@ import { createSimulation } from '../gateway/access/simulation.ts'
 import { createAct } from '../gateway/act.ts'
 import { AuthFailures } from '../gateway/auth-failures.ts'
 import type { CallMeter } from '../gateway/call-meter.ts'
+import type { LiveWork } from '../gateway/live-work.ts'
 import type { Fault } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
 import type { PolicyEngine } from '../policy/policy-engine.ts'
@@ -33,6 +34,7 @@ export interface Core {
   readonly auditLog: PostgresAuditLog
   readonly audit: Audit
   readonly history: CallHistory
+  readonly live: LiveWork
   readonly activity: SessionActivity
   readonly policy: PolicyEngine
   readonly source: SecretSource
