@@ -39,7 +39,7 @@ async function callsOn(agent: string): Promise<readonly string[]> {
       const sessionId = await openSession(url, token).catch(() => undefined)
       if (sessionId === undefined) return 'refused'
       const { status } = await callOnce({ url, token, sessionId }, 'certlocker_get_secret', { name: 'login' })
-      return String(status)
+      return status
     }),
   )
 }

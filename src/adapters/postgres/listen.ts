@@ -24,7 +24,7 @@ export function listen(
   const connect = async (): Promise<void> => {
     const opened = await openConnection(address)
     client = opened
-    if (stopped) return void (await opened.end())
+    if (stopped) return opened.end()
     opened.on('end', again)
     opened.on('notification', notified)
     await opened.query(`LISTEN ${channel}`)

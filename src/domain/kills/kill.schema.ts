@@ -22,12 +22,13 @@ export const orderKillSchema = {
     revoke: { type: 'boolean', description: 'End the agents for good instead of suspending them' },
     drill: { type: 'boolean', description: 'Ask every replica whether it would act, and stop nothing' },
   },
-  if: { properties: { kind: { const: 'all' } } },
-  then: { properties: { id: false } },
-  else: { required: ['id'] },
+  oneOf: [
+    { properties: { kind: { const: 'all' }, id: false } },
+    { properties: { kind: { enum: ['agent', 'owner', 'group'] } }, required: ['id'] },
+  ],
 } as const
 
-export type OrderKill = FromSchema<typeof orderKillSchema>
+export type OrderKill = FromSchema<Omit<typeof orderKillSchema, 'oneOf'>>
 
 export const killSchema = {
   type: 'object',

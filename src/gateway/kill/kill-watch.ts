@@ -20,7 +20,7 @@ export interface KillWatchDeps {
 export class KillWatch {
   readonly #deps: KillWatchDeps
   readonly #sinceMs: number
-  #looking: Promise<void> | undefined
+  #isLooking = false
   #again = false
 
   constructor(deps: KillWatchDeps) {
@@ -32,16 +32,16 @@ export class KillWatch {
   /** Looks, or has the look under way followed by another. */
   look(): void {
     this.#again = true
-    this.#looking ??= this.#untilSettled().finally(() => {
-      this.#looking = undefined
-    })
+    if (!this.#isLooking) void this.#untilSettled()
   }
 
   async #untilSettled(): Promise<void> {
+    this.#isLooking = true
     while (this.#again) {
       this.#again = false
       await this.#act().catch(this.#deps.failed)
     }
+    this.#isLooking = false
   }
 
   async #act(): Promise<void> {
