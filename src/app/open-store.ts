@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { openArchive, type DatabaseArchive } from '../adapters/postgres/archive/open-archive.ts'
+import { listen } from '../adapters/postgres/listen.ts'
 import { migrateUp } from '../adapters/postgres/migrate.ts'
 import { obtainDatabase } from '../adapters/postgres/obtain-database.ts'
 import { openDatabase } from '../adapters/postgres/pool.ts'
@@ -33,6 +34,13 @@ export async function openStore(config: Config, log: Log, undo: Undo) {
     monotonicMs: () => performance.now(),
   })
   if (!(await authority.fresh())) throw new FaultError(fault('DATABASE_UNAVAILABLE'))
+  const listener = listen(
+    { ...address, applicationName: 'certlocker-listen' },
+    'certlocker_authority',
+    () => authority.lookNow(),
+    log,
+  )
+  undo.push(() => listener.stop())
   return { address, knex, history, authority, connections: database.connections }
 }
 

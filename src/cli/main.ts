@@ -8,6 +8,7 @@ import { CliError, exitCodes } from './cli-error.ts'
 import { registerConfigCommands } from './config-commands.ts'
 import { type CliIo, processIo } from './io.ts'
 import { registerKeysCommands } from './keys-commands.ts'
+import { registerKillCommand } from './kill-command.ts'
 import { registerNounCommands } from './noun-commands.ts'
 import { packageVersion } from './version.ts'
 
@@ -76,6 +77,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
   registerNounCommands(program, io)
   registerApprovalWatch(program, io)
   registerAccessCommand(program, io)
+  registerKillCommand(program, io)
   registerAuditCommands(program, io)
   registerConfigCommands(program, io)
   registerKeysCommands(program, io)

@@ -5,7 +5,9 @@ import { GroupStore } from './groups/group-store.ts'
 import { HostStore } from './hosts/host-store.ts'
 import { IdempotencyStore } from './idempotency/idempotency-store.ts'
 import { ApiKeyStore } from './people/api-key-store.ts'
+import { KillStore } from './kills/kill-store.ts'
 import { PersonStore } from './people/person-store.ts'
+import { ReplicaStore } from './revocation/replica-store.ts'
 import { SecretStore } from './secrets/secret-store.ts'
 import { SessionStore } from './sessions/session-store.ts'
 import { TokenStore } from './tokens/token-store.ts'
@@ -21,6 +23,8 @@ export interface Stores {
   readonly secrets: SecretStore
   readonly sessions: SessionStore
   readonly approvals: ApprovalStore
+  readonly kills: KillStore
+  readonly replicas: ReplicaStore
   readonly idempotency: IdempotencyStore
 }
 
@@ -35,6 +39,8 @@ export function bindStores(db: Knex): Stores {
     secrets: new SecretStore(db),
     sessions: new SessionStore(db),
     approvals: new ApprovalStore(db),
+    kills: new KillStore(db),
+    replicas: new ReplicaStore(db),
     idempotency: new IdempotencyStore(db),
   }
 }

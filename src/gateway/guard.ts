@@ -21,6 +21,7 @@ import { enforceable } from './obligations/enforceable.ts'
 import type { SuspendByPolicy } from './obligations/suspend-agent.ts'
 import { type GroundDeps, lostGround } from './lost-ground.ts'
 import type { ApprovalRequired, Outcome, Released } from './outcome.ts'
+import type { LiveWork } from './live-work.ts'
 import type { ReleasedValues } from './released-values.ts'
 import { recordDecision } from './record-decision.ts'
 import { requireApproval, type RequireApprovalDeps } from './require-approval.ts'
@@ -35,6 +36,7 @@ export interface GuardDeps
     Omit<ApprovalFactDeps, 'clock'> {
   readonly policy: PolicyEngine
   readonly released: ReleasedValues
+  readonly live: LiveWork
   readonly suspendByPolicy: SuspendByPolicy
   readonly denials: 'explain' | 'opaque'
   readonly meter: CallMeter
@@ -262,12 +264,12 @@ async function effect(deps: GuardDeps, step: Step, { prepared, resource, decided
   if (lostBefore !== undefined) return failed(deps, step, common, lostBefore)
 
   step.progress.effect = 'possible'
-  const ran = await prepared.run({ caller, resource, signal, tell })
+  const ran = await deps.live.run(caller, signal, (live) => prepared.run({ caller, resource, signal: live, tell }))
   timer.stage('effect')
   const shaped = ran.ok ? applyToResult(decided.decision.obligations, ran.value) : ran
-  if (!shaped.ok) return failed(deps, step, common, shaped.error)
   const lostMeanwhile = await lostGround(deps, caller, resource)
   if (lostMeanwhile !== undefined) return failed(deps, step, common, lostMeanwhile)
+  if (!shaped.ok) return failed(deps, step, common, shaped.error)
 
   await deps.auditLog.append([
     { event: { ...common, type: 'AI_AGENT_CALL_COMPLETED', outcome: 'ok', decisionId: step.progress.decisionId } },

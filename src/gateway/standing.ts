@@ -50,14 +50,19 @@ export type StandingRefusal =
   | 'AGENT_SUSPENDED'
   | 'AGENT_REVOKED'
   | 'OWNER_DISABLED'
+  | 'KILL_IN_FORCE'
 
 /** Why a token gives no right to call at all, if it gives none. */
-export function refusalOf({ token, agent, ownerDisabled }: TokenStanding, nowMs: number): StandingRefusal | undefined {
+export function refusalOf(
+  { token, agent, ownerDisabled, killed }: TokenStanding,
+  nowMs: number,
+): StandingRefusal | undefined {
   const state = bearerState(token, nowMs)
   if (state === 'revoked') return 'TOKEN_REVOKED'
   if (state === 'dead') return 'TOKEN_REUSED'
   if (agent.status === 'revoked') return 'AGENT_REVOKED'
   if (agent.status === 'suspended') return 'AGENT_SUSPENDED'
   if (ownerDisabled) return 'OWNER_DISABLED'
+  if (killed) return 'KILL_IN_FORCE'
   return state === 'expired' ? 'TOKEN_EXPIRED' : undefined
 }

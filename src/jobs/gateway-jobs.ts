@@ -6,8 +6,10 @@ import { endIdleSessions } from '../domain/sessions/end-idle-sessions.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import { CallCountStore } from '../domain/tokens/call-count-store.ts'
 import { expireTokens } from '../domain/tokens/expire-tokens.ts'
+import type { Stores } from '../domain/stores.ts'
 import type { InTransaction } from '../domain/work.ts'
 import type { CallRate } from '../gateway/call-rate.ts'
+import { finishKills, killTimes, saySeen } from '../gateway/kill/kill-switch.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Fault, must } from '../kernel/fault.ts'
 import type { Result } from '../kernel/result.ts'
@@ -29,6 +31,9 @@ export interface GatewayJobDeps {
   readonly activity: SessionActivity
   readonly callRate: CallRate
   readonly idleSeconds: number
+  readonly stores: Stores
+  /** The id of this replica. */
+  readonly replica: string
   readonly inputDays: number
   /** Undefined without Vault. */
   readonly keepVaultToken: (() => Promise<void>) | undefined
@@ -50,6 +55,8 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
       run: () => pruneDecisions(deps.knex, deps.inputDays, deps.clock.now()),
     },
     { name: 'forget-idempotency-keys', everyMs: PRUNE_MS, run: () => new IdempotencyStore(deps.knex).forgetOld() },
+    { name: 'say-seen', everyMs: killTimes.seenEveryMs, run: () => saySeen(deps, deps.replica) },
+    { name: 'finish-kills', everyMs: EXPIRY_MS, run: () => finishKills(deps) },
     ...(deps.keepVaultToken === undefined
       ? []
       : [{ name: 'keep-vault-token', everyMs: VAULT_TOKEN_MS, run: deps.keepVaultToken }]),

@@ -33,6 +33,12 @@ export const faults = {
   NAME_TAKEN: { kind: 'conflict', http: 409, retry: false, text: 'The name is taken' },
   STATE_CONFLICT: { kind: 'conflict', http: 409, retry: false, text: 'The present state does not permit this' },
   ROTATION_NOT_DUE: { kind: 'conflict', http: 409, retry: true, text: 'The token is not due to be rotated yet' },
+  KILL_IN_FORCE: {
+    kind: 'conflict',
+    http: 409,
+    retry: false,
+    text: 'A kill is in force here; lift it first (certlocker kill list, certlocker kill lift)',
+  },
   AGENT_REVOKED: { kind: 'conflict', http: 409, retry: false, text: 'The agent is revoked for good' },
   IDEMPOTENCY_KEY_IN_USE: {
     kind: 'conflict',

@@ -14,6 +14,7 @@ import { createAct } from '../gateway/act.ts'
 import { AuthFailures } from '../gateway/auth-failures.ts'
 import type { CallMeter } from '../gateway/call-meter.ts'
 import type { CallRate } from '../gateway/call-rate.ts'
+import type { LiveWork } from '../gateway/live-work.ts'
 import type { Fault } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
 import type { PolicyEngine } from '../policy/policy-engine.ts'
@@ -35,6 +36,7 @@ export interface Core {
   readonly auditLog: PostgresAuditLog
   readonly audit: Audit
   readonly history: CallHistory
+  readonly live: LiveWork
   readonly activity: SessionActivity
   readonly callRate: CallRate
   readonly approvalWatch: ApprovalWatch

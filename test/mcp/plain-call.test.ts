@@ -89,6 +89,7 @@ const caller: AgentCaller = {
       createdBy: '',
     },
     ownerDisabled: false,
+    killed: false,
     effectiveScopes: ['audit:write'],
     effectiveGroups: [],
   },

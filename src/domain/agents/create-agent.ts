@@ -13,7 +13,7 @@ import { fitOwner, fitReach } from './agent-limits.ts'
  * Registers an agent. It can do nothing yet: it needs a token.
  * @returns the active agent; REFERENCE_UNKNOWN when the owner or a group does not exist, STATE_CONFLICT when the owner is
  * disabled, GROUP_NOT_PERMITTED when a group lies outside the owner's or the creator's, SCOPE_NOT_PERMITTED when it could
- * read private secrets of another owner than the creator, NAME_TAKEN
+ * read private secrets of another owner than the creator, NAME_TAKEN, KILL_IN_FORCE
  */
 export async function createAgent(
   deps: { readonly inTransaction: InTransaction; readonly clock: Clock },
@@ -44,6 +44,8 @@ export async function createAgent(
     if (beyond !== undefined) return err(beyond)
     if (!(await work.agents.insert(agent)))
       return err(fault('NAME_TAKEN', { message: `The name ${agent.name} is taken` }))
+    // Asked once it is there, so that it cannot slip past a kill that commits meanwhile.
+    if (await work.kills.stops(agent.id)) return err(fault('KILL_IN_FORCE'))
     work.record(agentChangedEntry(by, 'AGENT_CREATED', null, agent))
     return ok(agent)
   })

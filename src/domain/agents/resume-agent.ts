@@ -7,7 +7,8 @@ import { agentChangedEntry } from './agent-events.ts'
 
 /**
  * Lets a suspended agent go on. Repeating it answers the same and records nothing.
- * @returns the active agent, NOT_FOUND, AGENT_REVOKED when it is gone for good, or STATE_CONFLICT while its owner is disabled
+ * @returns the active agent, NOT_FOUND, AGENT_REVOKED when it is gone for good, STATE_CONFLICT while its owner is disabled, or
+ * KILL_IN_FORCE
  */
 export async function resumeAgent(
   deps: { readonly inTransaction: InTransaction },
@@ -30,6 +31,7 @@ export async function resumeAgent(
         }),
       )
     }
+    if (await work.kills.stops(before.id)) return err(fault('KILL_IN_FORCE'))
     await work.agents.save(after.value)
     work.record(agentChangedEntry(by, 'AGENT_RESUMED', before, after.value, { reason }))
     work.advanceAuthority()

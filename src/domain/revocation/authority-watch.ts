@@ -36,6 +36,7 @@ export class AuthorityWatch implements Clock {
   readonly #caches: { drop(): void }[] = []
   readonly #ended = new EndedSessions(() => this.#dropCaches())
   readonly #endListeners: ((sessionId: string) => void)[] = []
+  readonly #changeListeners: (() => void)[] = []
   #epoch = -1
   #epochHeardMs = Number.NEGATIVE_INFINITY
   /** The moment up to which everything is known, on the monotonic clock. */
@@ -102,6 +103,17 @@ export class AuthorityWatch implements Clock {
   /** Has somebody told of each session that ends. Best effort: when very many end at once on other replicas, nobody is. */
   onSessionEnd(listener: (sessionId: string) => void): void {
     this.#endListeners.push(listener)
+  }
+
+  /** Has somebody told whenever this replica learns that rights changed. */
+  onChange(listener: () => void): void {
+    this.#changeListeners.push(listener)
+  }
+
+  /** Looks at once, because somebody said that rights changed. */
+  lookNow(): void {
+    // A look that is under way may have seen too little.
+    void (this.#looking ?? Promise.resolve()).then(() => this.#look())
   }
 
   /** For readiness. */
@@ -177,6 +189,7 @@ export class AuthorityWatch implements Clock {
     this.#epoch = epoch
     this.#epochHeardMs = receivedMs
     this.#dropCaches()
+    for (const listener of this.#changeListeners) listener()
   }
 
   #dropCaches(): void {

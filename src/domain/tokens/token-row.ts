@@ -59,6 +59,7 @@ export interface StandingRow extends AgentRow, StandingTokenRow {
   readonly owner_role: Role
   readonly owner_groups: string[]
   readonly owner_disabled: boolean
+  readonly killed: boolean
 }
 
 /** Completes a query that reads `tokens` and, through `selectAgent`, the agent. */
@@ -70,6 +71,7 @@ export function standingFromRow(row: StandingRow): TokenStanding {
   return tokenStanding({
     token: standingTokenFromRow(row),
     agent: agentFromRow(row),
+    killed: row.killed,
     owner: { disabled: row.owner_disabled, reach: reachOf({ role: row.owner_role, groups: row.owner_groups }) },
   })
 }

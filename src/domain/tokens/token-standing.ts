@@ -28,6 +28,8 @@ export interface StandingFacts {
   readonly token: StandingToken
   readonly agent: Agent
   readonly owner: { readonly disabled: boolean; readonly reach: GroupReach }
+  /** Whether a kill in force matches the agent. */
+  readonly killed: boolean
 }
 
 /** What a token stands for at this moment. Authority is computed at each use, never copied when the token was made. */
@@ -35,6 +37,7 @@ export interface TokenStanding {
   readonly token: StandingToken
   readonly agent: Agent
   readonly ownerDisabled: boolean
+  readonly killed: boolean
   /** In the order of the vocabulary. */
   readonly effectiveScopes: readonly Scope[]
   /** Names, sorted. */
@@ -42,11 +45,12 @@ export interface TokenStanding {
 }
 
 /** Effective scopes are the agent's within the token's; effective groups the agent's within the token's and the owner's. */
-export function tokenStanding({ token, agent, owner }: StandingFacts): TokenStanding {
+export function tokenStanding({ token, agent, owner, killed }: StandingFacts): TokenStanding {
   return {
     token,
     agent,
     ownerDisabled: owner.disabled,
+    killed,
     effectiveScopes: scopes.filter(
       (scope) => agent.scopes.includes(scope) && (token.scopes === null || token.scopes.includes(scope)),
     ),

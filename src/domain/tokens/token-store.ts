@@ -3,6 +3,7 @@ import type { Fault } from '../../kernel/fault.ts'
 import type { Result } from '../../kernel/result.ts'
 import { selectAgent } from '../agents/agent-row.ts'
 import { groupNamesSql, type Membership, replaceGroups, whereInAnyGroup } from '../groups/membership.ts'
+import { isKilledSql } from '../kills/kill-match.ts'
 import { type Page, type Paged, paginate } from '../page.ts'
 import { personMembership } from '../people/person-row.ts'
 import type { Spending, Token } from './token.ts'
@@ -180,6 +181,7 @@ export class TokenStore {
         groups: groupNamesSql(this.#db, membership),
         owner_role: 'people.role',
         owner_groups: groupNamesSql(this.#db, personMembership),
+        killed: isKilledSql(this.#db),
         owner_disabled: this.#db.raw('people.disabled_at IS NOT NULL'),
       })
       .where(where)

@@ -45,7 +45,12 @@ export function simulatedRights(
   }
   const rights = (token: StandingToken, carried: readonly string[]): SimulatedRights => ({
     caller: {
-      standing: tokenStanding({ token, agent, owner: { disabled: owner.disabledAt !== null, reach: reachOf(owner) } }),
+      standing: tokenStanding({
+        token,
+        agent,
+        owner: { disabled: owner.disabledAt !== null, reach: reachOf(owner) },
+        killed: false,
+      }),
       epoch: 0,
       session: { id: '', startedAtMs: Number.MAX_SAFE_INTEGER, launcher: null },
       client: { name: '', version: '', protocol: '' },

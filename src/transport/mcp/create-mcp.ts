@@ -18,6 +18,7 @@ import type { CallRate } from '../../gateway/call-rate.ts'
 import { createDirectory } from '../../gateway/directory.ts'
 import { createGuard, type Guard } from '../../gateway/guard.ts'
 import { createActionsOn } from '../../gateway/listing.ts'
+import type { LiveWork } from '../../gateway/live-work.ts'
 import { createSuspendByPolicy } from '../../gateway/obligations/suspend-agent.ts'
 import { ReleasedValues } from '../../gateway/released-values.ts'
 import { type Catalog, createCatalog } from '../../gateway/tools/catalog.ts'
@@ -44,6 +45,7 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly callRate: CallRate
   readonly approvalWatch: ApprovalWatch
   readonly meter: CallMeter
+  readonly live: LiveWork
   readonly log: Log
   readonly faultOf: (error: unknown) => Fault
   /** Undefined where no issuer of launcher tokens is configured. */
@@ -79,6 +81,7 @@ export function createMcp(deps: McpDeps): Mcp {
     standingOf: (tokenId, sessionId) => stores.tokens.standingOf(tokenId, sessionId),
     directory: createDirectory(authority.cache<SecretRecord | undefined>(), (name) => stores.secrets.findByName(name)),
     released,
+    live: deps.live,
     suspendByPolicy: createSuspendByPolicy({ inTransaction }),
     ...settings,
     approvals: stores.approvals,

@@ -5,6 +5,7 @@ import { approvalRoutes } from './approval-routes.ts'
 import { auditRoutes } from './audit-routes.ts'
 import { groupRoutes } from './group-routes.ts'
 import { hostRoutes } from './host-routes.ts'
+import { killRoutes } from './kill-routes.ts'
 import { personRoutes } from './person-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import type { Route } from './route.ts'
@@ -26,6 +27,7 @@ export const routes: readonly Route[] = [
   ...hostRoutes,
   ...sessionRoutes,
   ...approvalRoutes,
+  ...killRoutes,
   ...accessRoutes,
   ...auditRoutes,
   ...policyRoutes,

@@ -19,6 +19,7 @@ import { endSession } from '../../../src/domain/sessions/end-session.ts'
 import { revokeToken } from '../../../src/domain/tokens/revoke-token.ts'
 import { createInTransaction } from '../../../src/domain/work.ts'
 import { createGuard, type Guard } from '../../../src/gateway/guard.ts'
+import { LiveWork } from '../../../src/gateway/live-work.ts'
 import { ReleasedValues } from '../../../src/gateway/released-values.ts'
 import { defineTool } from '../../../src/gateway/tool.ts'
 import { fault } from '../../../src/kernel/fault.ts'
@@ -161,6 +162,7 @@ function aGuard(): Guard {
       denied: (_, secretName) => void deniedNames.push(secretName),
     },
     released: new ReleasedValues(),
+    live: new LiveWork(),
     suspendByPolicy: async () => undefined,
     denials: 'explain',
     approvalDecideSeconds: 3600,

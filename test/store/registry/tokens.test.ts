@@ -169,6 +169,7 @@ describe('what a token stands for', () => {
       },
       agent,
       ownerDisabled: false,
+      killed: false,
       effectiveScopes: ['host:read'],
       effectiveGroups: ['prod'],
     })
@@ -211,11 +212,13 @@ describe('what a token stands for', () => {
     expect(await standing()).toMatchObject({
       agent: { status: 'suspended' },
       ownerDisabled: false,
+      killed: false,
     })
     valueOf(await updatePerson(registry.deps, author(), owner.id, { disabled: true }))
     valueOf(await revokeToken(registry.deps, author(), token.id))
     expect(await standing()).toMatchObject({
       ownerDisabled: true,
+      killed: false,
       token: { revokedAt: new Date(registry.now) },
     })
   })

@@ -25,6 +25,7 @@ function standing(agent: Partial<StandingFacts['agent']> = {}, token: Partial<St
       ...agent,
     },
     owner: { disabled: false, reach: 'every' },
+    killed: false,
   })
 }
 

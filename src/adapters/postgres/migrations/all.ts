@@ -10,6 +10,7 @@ import * as verifiedLauncher from './0013-verified-launcher.ts'
 import * as sealingKeys from './0015-sealing-keys.ts'
 import * as callCounts from './0016-call-counts.ts'
 import * as approvalVotes from './0018-approval-votes.ts'
+import * as killSwitch from './0021-kill-switch.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   { name: '0015-sealing-keys', ...sealingKeys },
   { name: '0016-call-counts', ...callCounts },
   { name: '0018-approval-votes', ...approvalVotes },
+  { name: '0021-kill-switch', ...killSwitch },
 ]

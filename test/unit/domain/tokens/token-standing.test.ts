@@ -41,7 +41,7 @@ function facts(parts: Parts): StandingFacts {
     createdBy: 'per_1',
   }
   const token = tokenFacts({ scopes: parts.tokenScopes, groups: parts.tokenGroups })
-  return { token, agent, owner: { disabled: false, reach: parts.reach } }
+  return { token, agent, owner: { disabled: false, reach: parts.reach }, killed: false }
 }
 
 const within = <T>(part: readonly T[], whole: readonly T[]) => part.every((each) => whole.includes(each))

@@ -1,0 +1,22 @@
+import type { Knex } from 'knex'
+import type { Kill } from './kill.ts'
+
+/** SQL for whether a kill in force matches the row of `agents` of the query around it. */
+export function isKilledSql(db: Knex): Knex.Raw {
+  return db.raw(`EXISTS (SELECT FROM kills WHERE kills.in_force AND (kills.kind = 'all'
+    OR (kills.kind = 'agent' AND kills.target_id = agents.id)
+    OR (kills.kind = 'owner' AND kills.target_id = agents.owner_id)
+    OR (kills.kind = 'group' AND kills.target_id IN (SELECT group_id FROM agent_groups WHERE agent_id = agents.id))))`)
+}
+
+/** Keeps only the agents that a kill matches. */
+export function whereMatched(
+  query: Knex.QueryBuilder,
+  db: Knex,
+  { kind, target }: Pick<Kill, 'kind' | 'target'>,
+): void {
+  if (target === null) return
+  if (kind === 'agent') void query.where('agents.id', target.id)
+  else if (kind === 'owner') void query.where('agents.owner_id', target.id)
+  else void query.whereIn('agents.id', db('agent_groups').select('agent_id').where('group_id', target.id))
+}
