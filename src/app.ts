@@ -3,6 +3,7 @@ import { openLauncherVerifier } from './adapters/oidc/launcher-verifier.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
 import { KeyRotation } from './adapters/sealed-box/key-rotation.ts'
+import { joinReplicas } from './app/join-replicas.ts'
 import { openRecord } from './app/open-record.ts'
 import { openSecrets } from './app/open-secrets.ts'
 import { openStore } from './app/open-store.ts'
@@ -13,15 +14,10 @@ import { bindStores } from './domain/stores.ts'
 import { CallCountStore } from './domain/tokens/call-count-store.ts'
 import { createInTransaction } from './domain/work.ts'
 import { CallRate } from './gateway/call-rate.ts'
-import { sayGone, saySeen } from './gateway/kill/kill-switch.ts'
-import { KillWatch } from './gateway/kill/kill-watch.ts'
-import { LiveWork } from './gateway/live-work.ts'
 import { openPolicy } from './gateway/open-policy.ts'
-import type { StandingOf } from './gateway/standing.ts'
 import { gatewayJobs } from './jobs/gateway-jobs.ts'
 import { startSchedule } from './jobs/schedule.ts'
 import { FaultError } from './kernel/fault.ts'
-import { newId } from './kernel/ids.ts'
 import type { Log } from './kernel/log.ts'
 import type { Secret } from './kernel/secret.ts'
 import { started, type Undo } from './kernel/started.ts'
@@ -89,14 +85,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   const activity = new SessionActivity({ sessions: stores.sessions, tokens: stores.tokens, clock: authority })
   undo.push(() => activity.flush())
   const callRate = new CallRate(config.limits, { store: new CallCountStore(knex), clock: authority })
-  const live = new LiveWork()
-  const replica = newId('rep')
-  const standingOf: StandingOf = (tokenId, sessionId) => stores.tokens.standingOf(tokenId, sessionId)
-  const failed = (error: unknown): void => log.warn('what lost its right could not be looked for', { error })
-  new KillWatch({ replica, authority, stores, live, standingOf, failed })
-  const presence = { stores, clock: authority }
-  await saySeen(presence, replica)
-  undo.push(() => sayGone(presence, replica))
+  const { live, replica } = await joinReplicas(stores, authority, log, undo)
   const http = createTransport({
     config,
     live,

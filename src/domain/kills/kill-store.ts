@@ -3,7 +3,7 @@ import type { Fault } from '../../kernel/fault.ts'
 import type { Result } from '../../kernel/result.ts'
 import { type Page, type Paged, paginate } from '../page.ts'
 import type { Kill, KillKind, Receipt } from './kill.ts'
-import { isKilledSql, whereMatched } from './kill-match.ts'
+import { isKilledSql, whereMatched } from './matching-agents.ts'
 
 interface KillRow {
   readonly id: string

@@ -26,7 +26,11 @@ export class KillWatch {
   constructor(deps: KillWatchDeps) {
     this.#deps = deps
     this.#sinceMs = deps.authority.now()
-    deps.authority.onChange(() => this.look())
+  }
+
+  /** Acts from now on, at each change. */
+  start(): void {
+    this.#deps.authority.onChange(() => this.look())
   }
 
   /** Looks, or has the look under way followed by another. */
