@@ -8,6 +8,9 @@ import { ApiKeyStore } from './people/api-key-store.ts'
 import { PersonStore } from './people/person-store.ts'
 import { SecretStore } from './secrets/secret-store.ts'
 import { SessionStore } from './sessions/session-store.ts'
+import { BastionStore } from './ssh/bastion-store.ts'
+import { SshSessionStore } from './ssh/ssh-session-store.ts'
+import { SshTicketStore } from './ssh/ssh-ticket-store.ts'
 import { TokenStore } from './tokens/token-store.ts'
 
 /** Every noun's SQL, bound to the same connection pool or transaction. */
@@ -20,6 +23,9 @@ export interface Stores {
   readonly hosts: HostStore
   readonly secrets: SecretStore
   readonly sessions: SessionStore
+  readonly sshSessions: SshSessionStore
+  readonly sshTickets: SshTicketStore
+  readonly bastions: BastionStore
   readonly approvals: ApprovalStore
   readonly idempotency: IdempotencyStore
 }
@@ -34,6 +40,9 @@ export function bindStores(db: Knex): Stores {
     hosts: new HostStore(db),
     secrets: new SecretStore(db),
     sessions: new SessionStore(db),
+    sshSessions: new SshSessionStore(db),
+    sshTickets: new SshTicketStore(db),
+    bastions: new BastionStore(db),
     approvals: new ApprovalStore(db),
     idempotency: new IdempotencyStore(db),
   }

@@ -4,6 +4,7 @@ import { type Checkpointer, checkpointIntervalMs } from '../domain/audit/checkpo
 import { IdempotencyStore } from '../domain/idempotency/idempotency-store.ts'
 import { endIdleSessions } from '../domain/sessions/end-idle-sessions.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
+import { expireSshSessions } from '../domain/ssh/expire-ssh-sessions.ts'
 import { expireTokens } from '../domain/tokens/expire-tokens.ts'
 import type { InTransaction } from '../domain/work.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -36,6 +37,7 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
     { name: 'session-activity', everyMs: ACTIVITY_MS, run: () => deps.activity.flush() },
     { name: 'expire-tokens', everyMs: EXPIRY_MS, run: done(() => expireTokens(deps)) },
     { name: 'expire-approvals', everyMs: EXPIRY_MS, run: done(() => expireApprovals(deps)) },
+    { name: 'expire-ssh-sessions', everyMs: EXPIRY_MS, run: done(() => expireSshSessions(deps)) },
     { name: 'end-idle-sessions', everyMs: EXPIRY_MS, run: done(() => endIdleSessions(deps, deps.idleSeconds)) },
     {
       name: 'prune-decisions',
