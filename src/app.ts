@@ -3,18 +3,21 @@ import { openLauncherVerifier } from './adapters/oidc/launcher-verifier.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
 import { KeyRotation } from './adapters/sealed-box/key-rotation.ts'
+import { BastionRunner } from './adapters/ssh/bastion-runner.ts'
+import { openBastion } from './app/open-bastion.ts'
 import { openRecord } from './app/open-record.ts'
 import { openSecrets } from './app/open-secrets.ts'
 import { openStore } from './app/open-store.ts'
+import type { Bastion } from './bastion/bastion.ts'
 import type { Config } from './config/config.schema.ts'
 import { bootstrapKeyHash } from './domain/people/bootstrap-key.ts'
 import { SessionActivity } from './domain/sessions/session-activity.ts'
 import { bindStores } from './domain/stores.ts'
 import { createInTransaction } from './domain/work.ts'
 import { openPolicy } from './gateway/open-policy.ts'
-import { gatewayJobs } from './jobs/gateway-jobs.ts'
+import { gatewayJobs, vaultTokenJob } from './jobs/gateway-jobs.ts'
 import { startSchedule } from './jobs/schedule.ts'
-import { FaultError } from './kernel/fault.ts'
+import { type Fault, FaultError } from './kernel/fault.ts'
 import type { Log } from './kernel/log.ts'
 import type { Secret } from './kernel/secret.ts'
 import { started, type Undo } from './kernel/started.ts'
@@ -30,8 +33,14 @@ export interface AppIo {
   readonly version: string
 }
 
+/** Which doors a process opens: the gateway's HTTP, the SSH bastion, or both. */
+export type Role = 'gateway' | 'bastion' | 'all'
+
 export interface Gateway {
+  /** Of the HTTP door, or of the bastion where it is the only one. */
   readonly url: string
+  /** Undefined where this process is none. */
+  readonly bastion: Bastion | undefined
   /** Finishes running calls within the grace, flushes the audit log, and closes everything. */
   stop(): Promise<void>
 }
@@ -43,8 +52,8 @@ const shippedBundle = new URL('../bundles/certlocker.tar.gz', import.meta.url).h
  * Puts the gateway together and starts it.
  * @throws FaultError when keys, database, log or policy do not permit a start; nothing is left running then
  */
-export function startGateway(config: Config, io: AppIo): Promise<Gateway> {
-  return started(io.log, (undo) => compose(config, io, undo))
+export function startGateway(config: Config, io: AppIo, role: Role = 'all'): Promise<Gateway> {
+  return started(io.log, (undo) => compose(config, io, role, undo))
 }
 
 /** The generations of the sealed-box key, to be changed beside running gateways or without any. @throws FaultError */
@@ -55,7 +64,7 @@ export function openKeys(config: Config, log: Log): Promise<{ readonly keys: Key
   })
 }
 
-async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gateway, 'stop'>> {
+async function compose(config: Config, io: AppIo, role: Role, undo: Undo): Promise<Omit<Gateway, 'stop'>> {
   const { log, version } = io
   const store = await openStore(config, log, undo)
   const { knex, authority, history } = store
@@ -79,33 +88,34 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     activeSessions: () => stores.sessions.countActive(),
   })
   const { keepVaultToken, ...secrets } = await openSecrets(config, store, metrics.vault, log, undo)
+  const faultOf = (error: unknown): Fault => (error instanceof FaultError ? error.fault : databaseFault(error))
+  const shared = { log, stores, inTransaction, authority, auditLog, history, policy, faultOf, ...secrets }
+  const bastion = role === 'gateway' ? undefined : await openBastion(config, { ...shared, clock: authority }, undo)
+  const vaultJobs = keepVaultToken === undefined ? [] : [vaultTokenJob(keepVaultToken)]
+  if (role === 'bastion') {
+    const schedule = startSchedule(vaultJobs, log)
+    undo.push(() => schedule.stop())
+    return { url: `ssh://${config.bastion.host}:${bastion?.place.port}`, bastion }
+  }
   const activity = new SessionActivity({ sessions: stores.sessions, tokens: stores.tokens, clock: authority })
   undo.push(() => activity.flush())
   const http = createTransport({
     config,
     version,
-    log,
-    stores,
-    inTransaction,
-    authority,
-    auditLog,
+    ...shared,
     audit,
-    history,
     activity,
-    policy,
-    ...secrets,
+    commandRunner: new BastionRunner(),
     verifyLauncher: config.launcher.oidc && (await openLauncherVerifier(config.launcher.oidc, authority)),
-    faultOf: (error) => (error instanceof FaultError ? error.fault : databaseFault(error)),
     adminKeyHash,
     metrics,
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
   const working = { knex, inTransaction, clock: authority, checkpointer, activity }
-  const jobs = gatewayJobs({ ...working, idleSeconds, inputDays, keepVaultToken })
-  const schedule = startSchedule(jobs, log)
+  const schedule = startSchedule([...gatewayJobs({ ...working, idleSeconds, inputDays }), ...vaultJobs], log)
   undo.push(() => schedule.stop())
   const { url } = await http.listen()
   undo.push(() => http.stop(STOP_GRACE_MS))
-  return { url }
+  return { url, bastion }
 }

@@ -41,13 +41,15 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
   program
     .command('serve')
     .description('Run the gateway')
-    .addOption(new Option('--role <role>', 'which parts').choices(['gateway', 'all']).default('all'))
+    .addOption(new Option('--role <role>', 'which parts').choices(['gateway', 'bastion', 'all']).default('all'))
     .option('--config <file>', 'configuration file (YAML or JSON)')
-    .action(async ({ config: file }: { readonly config?: string }) => {
-      const { serve } = await import('../main.ts')
-      const sources = { environment: settingsEnvironment(), ...(file === undefined ? {} : { file }) }
-      exitWith(await serve(sources, (line) => void io.stdout.write(`${line}\n`)))
-    })
+    .action(
+      async ({ config: file, role }: { readonly config?: string; readonly role: 'gateway' | 'bastion' | 'all' }) => {
+        const { serve } = await import('../main.ts')
+        const sources = { environment: settingsEnvironment(), ...(file === undefined ? {} : { file }) }
+        exitWith(await serve(sources, role, (line) => void io.stdout.write(`${line}\n`)))
+      },
+    )
   program
     .command('demo')
     .description('See it work: a throw-away gateway, a real MCP client, three questions and the proof')

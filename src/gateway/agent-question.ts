@@ -1,13 +1,14 @@
 import type { CallHistory, History } from '../domain/history/call-history.ts'
 import { isSpent } from '../domain/tokens/spending.ts'
 import type { Clock } from '../kernel/clock.ts'
+import { digestOf } from '../kernel/digest.ts'
 import { newId } from '../kernel/ids.ts'
 import { callDigest, maskSensitive } from '../policy/call-digest.ts'
 import { buildInput } from '../policy/input.ts'
 import type { PolicyInput } from '../policy/input.schema.ts'
 import type { AgentCaller } from './caller.ts'
 import { type Identified, resourceInput } from './identify.ts'
-import type { Tool } from './tool.ts'
+import type { CallFacts, Tool } from './tool.ts'
 
 export interface QuestionDeps {
   readonly history: CallHistory
@@ -26,6 +27,7 @@ export interface AskedCall {
   readonly history: History
   /** Of the idempotency key that came with the call; null when none counts. */
   readonly keyDigest: string | null
+  readonly facts?: CallFacts
   /** `enforce` unless it is said otherwise. */
   readonly mode?: PolicyInput['mode']
 }
@@ -33,19 +35,22 @@ export interface AskedCall {
 /** Puts an agent's call to the policy: every fact that the gateway itself established, nothing the agent claims. */
 export function agentQuestion(
   { clock, timeZone, hmacKey }: Omit<QuestionDeps, 'history'>,
-  { caller, tool, resource, history, keyDigest, mode = 'enforce', ...call }: AskedCall,
+  { caller, tool, resource, history, keyDigest, facts = {}, mode = 'enforce', ...call }: AskedCall,
 ): PolicyInput {
   const { token, agent, ownerDisabled, effectiveScopes, effectiveGroups } = caller.standing
   const nowMs = clock.now()
   const described = resourceInput(resource)
   const masked = maskSensitive({ ...call.arguments }, tool.inputSchema, hmacKey)
-  const digest = callDigest({
-    agentId: agent.id,
-    tool: tool.name,
-    arguments: masked,
-    resourceId: described?.id ?? '',
-    resourceVersion: described?.version ?? 0,
-  })
+  const digest =
+    facts.identity === undefined
+      ? callDigest({
+          agentId: agent.id,
+          tool: tool.name,
+          arguments: masked,
+          resourceId: described?.id ?? '',
+          resourceVersion: described?.version ?? 0,
+        })
+      : digestOf(facts.identity)
   return buildInput({
     call: {
       id: newId('dec'),
@@ -88,6 +93,7 @@ export function agentQuestion(
     client: { ip: caller.request.clientIp, ...caller.client },
     ...(described === undefined ? {} : { resource: described }),
     arguments: masked,
+    ...(facts.derived === undefined ? {} : { derived: facts.derived }),
     mode,
   })
 }

@@ -126,7 +126,15 @@ async function askAgain(
 /** History, question and answer in one go; the answer counts in the agent's history until `release`, then on record. */
 function decide(deps: GuardDeps, { caller, tool, keyDigest }: Step, prepared: PreparedCall, resource: Identified) {
   return deps.history.consult(caller.standing.agent.id, deps.clock.now(), (history, hold) => {
-    const input = agentQuestion(deps, { caller, tool, arguments: prepared.arguments, resource, history, keyDigest })
+    const input = agentQuestion(deps, {
+      caller,
+      tool,
+      arguments: prepared.arguments,
+      resource,
+      history,
+      keyDigest,
+      facts: prepared.facts(resource),
+    })
     const { decision, policy } = deps.policy.decide(input)
     const decided: Decided = { decision: enforceable(decision, tool.action), policy }
     return { input, decided, release: hold(namesOf(decided, tool, resource)) }
@@ -155,7 +163,7 @@ async function effect(deps: GuardDeps, step: Step, { prepared, resource, decided
   if (lostBefore !== undefined) return failed(deps, step, common, lostBefore)
 
   step.progress.effect = 'possible'
-  const ran = await prepared.run({ caller, resource, signal })
+  const ran = await prepared.run({ caller, resource, obligations: decided.decision.obligations, signal })
   timer.stage('effect')
   const shaped = ran.ok ? applyToResult(decided.decision.obligations, ran.value) : ran
   if (!shaped.ok) return failed(deps, step, common, shaped.error)

@@ -6,6 +6,8 @@ import type { Json } from '../kernel/canonical-json.ts'
 import type { Fault } from '../kernel/fault.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
 import type { Scope } from '../kernel/vocabulary.ts'
+import type { Obligation } from '../policy/decision.schema.ts'
+import type { InputFacts } from '../policy/input.ts'
 import type { AgentCaller } from './caller.ts'
 import type { Identified } from './identify.ts'
 import { refusalSchemas } from './outcome.ts'
@@ -41,13 +43,24 @@ export interface ToolDefinition<A, R> {
   readonly result: ObjectSchema
   /** The resource that the arguments name, if they name one. */
   resource?(args: A): ResourceName
+  /** What the gateway works out of the arguments for the policy, where there is something. */
+  facts?(args: A, resource: Identified): CallFacts
   run(context: RunContext<A>): Promise<Result<R, Fault>>
+}
+
+/** What the policy is told of a call beyond its arguments. */
+export interface CallFacts {
+  readonly derived?: InputFacts['derived']
+  /** What the call is for approvals and attaching, in place of tool, arguments and resource. */
+  readonly identity?: object
 }
 
 export interface RunContext<A> {
   readonly caller: AgentCaller
   readonly arguments: A
   readonly resource: Identified
+  /** What the policy laid on the call, for a tool that carries some of it out itself. */
+  readonly obligations: readonly Obligation[]
   /** Aborted when the client went away or the gateway stops. */
   readonly signal: AbortSignal
 }
@@ -73,7 +86,8 @@ export interface Tool {
 export interface PreparedCall {
   readonly arguments: object
   readonly resource: ResourceName | undefined
-  run(context: { caller: AgentCaller; resource: Identified; signal: AbortSignal }): Promise<Result<JsonObject, Fault>>
+  facts(resource: Identified): CallFacts
+  run(context: Omit<RunContext<unknown>, 'arguments'>): Promise<Result<JsonObject, Fault>>
 }
 
 const ajv = new Ajv2020({ strict: true, allErrors: false, allowUnionTypes: true })
@@ -101,6 +115,7 @@ export function defineTool<A extends object, R extends JsonObject>(definition: T
       return ok({
         arguments: { ...raw },
         resource: definition.resource?.(raw),
+        facts: (resource) => definition.facts?.(raw, resource) ?? {},
         run: (context) => definition.run({ ...context, arguments: raw }),
       })
     },

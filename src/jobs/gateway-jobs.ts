@@ -26,8 +26,6 @@ export interface GatewayJobDeps {
   readonly activity: SessionActivity
   readonly idleSeconds: number
   readonly inputDays: number
-  /** Undefined without Vault. */
-  readonly keepVaultToken: (() => Promise<void>) | undefined
 }
 
 /** The whole table: what the gateway does again and again, and how often. */
@@ -45,10 +43,12 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
       run: () => pruneDecisions(deps.knex, deps.inputDays, deps.clock.now()),
     },
     { name: 'forget-idempotency-keys', everyMs: PRUNE_MS, run: () => new IdempotencyStore(deps.knex).forgetOld() },
-    ...(deps.keepVaultToken === undefined
-      ? []
-      : [{ name: 'keep-vault-token', everyMs: VAULT_TOKEN_MS, run: deps.keepVaultToken }]),
   ]
+}
+
+/** What every process does that speaks to Vault. */
+export function vaultTokenJob(keepVaultToken: () => Promise<void>): Job {
+  return { name: 'keep-vault-token', everyMs: VAULT_TOKEN_MS, run: keepVaultToken }
 }
 
 /** A job that is refused has failed. */

@@ -149,6 +149,12 @@ export const faults = {
     retry: true,
     text: 'The session cannot be recorded, so it is not carried on',
   },
+  RECORDING_MISSING: {
+    kind: 'not_found',
+    http: 404,
+    retry: false,
+    text: 'There is no recording, or it is not where this gateway looks for recordings',
+  },
   VERSION_UNKNOWN: { kind: 'not_found', http: 404, retry: false, text: 'The secret has no such version' },
   APPROVAL_LIMIT: {
     kind: 'rate_limited',

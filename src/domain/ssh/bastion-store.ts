@@ -38,6 +38,23 @@ export class BastionStore {
       .merge()
   }
 
+  /** Of the host key of this database's bastions; undefined before the first one started. */
+  async hostKeyFingerprint(): Promise<string | undefined> {
+    const row: { fingerprint: string } | undefined = await this.#db('installation_keys')
+      .where({ purpose: 'bastion' })
+      .first('fingerprint')
+    return row?.fingerprint
+  }
+
+  /** @returns the fingerprint that the database knows now: another replica may have been first */
+  async recordHostKey(fingerprint: string, createdAt: Date): Promise<string | undefined> {
+    await this.#db('installation_keys')
+      .insert({ purpose: 'bastion', fingerprint, created_at: createdAt })
+      .onConflict('purpose')
+      .ignore()
+    return this.hostKeyFingerprint()
+  }
+
   async leave(id: string): Promise<void> {
     await this.#db('bastions').where({ id }).delete()
   }

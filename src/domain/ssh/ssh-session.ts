@@ -2,6 +2,7 @@ import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { PrincipalKind } from '../../kernel/vocabulary.ts'
 import type { AgentFacts, AuditEvent, ClientFacts } from '../audit/event.ts'
+import type { Host } from '../hosts/host.ts'
 import type { HostMode } from '../hosts/host.schema.ts'
 import type { SshSessionState } from './ssh-session.schema.ts'
 
@@ -31,7 +32,7 @@ export interface SshSession {
   readonly agent: (AgentFacts & { readonly tokenId: string; readonly sessionId: string }) | null
   /** From where it was asked for. */
   readonly client: ClientFacts
-  readonly host: Pick<NonNullable<AuditEvent['resource']>, 'name' | 'groups' | 'environment'> & { readonly id: string }
+  readonly host: Pick<Host, 'id' | 'name' | 'groups' | 'environment'>
   /** The account on the host. */
   readonly principal: string
   readonly mode: HostMode

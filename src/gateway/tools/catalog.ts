@@ -1,13 +1,17 @@
 import type { Scope } from '../../kernel/vocabulary.ts'
 import type { Tool } from '../tool.ts'
+import { endSshSession } from './end-ssh-session.ts'
 import { getSecret } from './get-secret.ts'
 import { listAllowedHosts } from './list-allowed-hosts.ts'
 import { listAllowedResources, type ToolsOn } from './list-allowed-resources.ts'
+import { requestSshSession } from './request-ssh-session.ts'
+import { runSshCommand } from './run-ssh-command.ts'
 import { writeAuditEvent } from './write-audit-event.ts'
 
 type Deps = Parameters<typeof getSecret>[0] &
   Parameters<typeof listAllowedHosts>[0] &
   Omit<Parameters<typeof listAllowedResources>[0], 'toolsOn'> &
+  Parameters<typeof runSshCommand>[0] &
   Parameters<typeof writeAuditEvent>[0]
 
 export interface Catalog {
@@ -19,8 +23,19 @@ export interface Catalog {
 export function createCatalog(deps: Deps): Catalog {
   const secret = getSecret(deps)
   const hosts = listAllowedHosts(deps)
-  const toolsOn = { secret: [secret], host: [hosts] }
-  return { tools: [listAllowedResources({ ...deps, toolsOn }), secret, hosts, writeAuditEvent(deps)], toolsOn }
+  const requestSsh = requestSshSession(deps)
+  const runSsh = runSshCommand(deps)
+  const toolsOn = { secret: [secret], host: [hosts, requestSsh, runSsh] }
+  const tools = [
+    listAllowedResources({ ...deps, toolsOn }),
+    secret,
+    hosts,
+    requestSsh,
+    runSsh,
+    endSshSession(deps),
+    writeAuditEvent(deps),
+  ]
+  return { tools, toolsOn }
 }
 
 /** The tools an agent sees: those for which it effectively holds a scope. Calling another one is a denial, not an error. */

@@ -6,6 +6,7 @@ import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Session } from '../../domain/sessions/session.ts'
 import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
 import type { VerifyLauncher } from '../../domain/sessions/launcher.ts'
+import type { CommandRunner } from '../../domain/ssh/command-runner.ts'
 import type { Stores } from '../../domain/stores.ts'
 import { revokeReused } from '../../domain/tokens/rotate-token.ts'
 import type { TokenStanding } from '../../domain/tokens/token-standing.ts'
@@ -39,6 +40,7 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly policy: PolicyEngine
   readonly source: SecretSource
   readonly activity: SessionActivity
+  readonly commandRunner: CommandRunner
   readonly meter: CallMeter
   readonly log: Log
   readonly faultOf: (error: unknown) => Fault
@@ -72,7 +74,11 @@ export function createMcp(deps: McpDeps): Mcp {
     inTransaction,
     authority,
     standingOf: (tokenId, sessionId) => stores.tokens.standingOf(tokenId, sessionId),
-    directory: createDirectory(authority.cache<SecretRecord | undefined>(), (name) => stores.secrets.findByName(name)),
+    directory: createDirectory(authority.cache<SecretRecord | undefined>(), {
+      secret: (name) => stores.secrets.findByName(name),
+      host: (name) => stores.hosts.find(name),
+      sshSession: (id) => stores.sshSessions.find(id),
+    }),
     released,
     suspendByPolicy: createSuspendByPolicy({ inTransaction }),
     denials: settings.denials,
@@ -88,6 +94,7 @@ export function createMcp(deps: McpDeps): Mcp {
       listReachable: (filter, page) => stores.secrets.listReachable(filter, page),
     },
     hosts: stores.hosts,
+    ssh: { inTransaction, clock: authority, stores, runner: deps.commandRunner, released },
     source: deps.source,
     auditLog,
     clock: authority,

@@ -4,6 +4,7 @@ import type { ExportRequest } from '../../domain/audit/export.ts'
 import type { ExposureStore } from '../../domain/audit/exposure-store.ts'
 import type { Verification } from '../../domain/audit/verify-log.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
+import type { SshSigner } from '../../domain/ssh/ssh-signer.ts'
 import type { Stores } from '../../domain/stores.ts'
 import type { InTransaction } from '../../domain/work.ts'
 import type { Simulation } from '../../gateway/access/simulation.ts'
@@ -22,6 +23,8 @@ export interface RestDeps {
   readonly inTransaction: InTransaction
   readonly clock: Clock
   readonly source: SecretSource
+  readonly signer: Pick<SshSigner, 'publicKey'>
+  readonly recordingsDir: string
   readonly audit: {
     readonly store: AuditStore
     readonly exposures: ExposureStore
