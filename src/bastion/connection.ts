@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { ServerChannel } from 'ssh2'
 import type { Author } from '../domain/audit/author.ts'
 import { type Command, commandCharactersUnfit, parseCommand } from '../domain/ssh/command.ts'
-import { faultExit } from '../domain/ssh/login.ts'
+import { faultMessage, faultSignal } from '../domain/ssh/login.ts'
 import type { Redeemed } from '../domain/ssh/redeem-ssh-ticket.ts'
 import { type ClosedConnection, sealRecording } from '../domain/ssh/seal-recording.ts'
 import { activate, type SshEndReason, type SshSession } from '../domain/ssh/ssh-session.ts'
@@ -269,9 +269,12 @@ function reasonOfFault({ code }: Fault): SshEndReason {
   return code === 'HOST_LOGIN_REFUSED' ? 'login_refused' : 'failed'
 }
 
+/** RFC 4254, section 6.10. ssh2 throws at any other. */
+const exitSignals = new Set('ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2'.split(' '))
+
 function leave(channel: ServerChannel, { code, signal }: TargetExit): void {
   if (!channel.writable) return
-  if (signal !== null && /^[A-Z0-9]{1,16}$/u.test(signal)) channel.exit(signal, false, '')
+  if (signal !== null && exitSignals.has(signal)) channel.exit(signal, false, '')
   else channel.exit(code ?? 255)
   channel.end()
 }
@@ -281,6 +284,6 @@ function refuse(deps: ConnectionDeps, channel: ServerChannel, session: SshSessio
   deps.log.warn('an SSH session was not carried', { sshSessionId: session.id, code, detail, error: cause })
   if (!channel.writable) return
   channel.stderr.write(`certlocker: ${message}\r\n`)
-  channel.exit(faultExit, false, code)
+  channel.exit(faultSignal, false, faultMessage(code))
   channel.end()
 }

@@ -8,6 +8,8 @@ import { registerConfigCommands } from './config-commands.ts'
 import { type CliIo, processIo } from './io.ts'
 import { registerKeysCommands } from './keys-commands.ts'
 import { registerNounCommands } from './noun-commands.ts'
+import { registerPlayCommand } from './play-command.ts'
+import { registerSshCommand } from './ssh-command.ts'
 import { packageVersion } from './version.ts'
 
 /**
@@ -75,6 +77,8 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
       await connect({ environment: io.environment, tokenFile, note, interrupted: io.interrupted })
     })
   registerNounCommands(program, io)
+  registerPlayCommand(program, io)
+  registerSshCommand(program, io, exitWith)
   registerAccessCommand(program, io)
   registerAuditCommands(program, io)
   registerConfigCommands(program, io)

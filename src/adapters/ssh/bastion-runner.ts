@@ -6,7 +6,7 @@ import {
   type KeptOutput,
   keptOutputBytes,
 } from '../../domain/ssh/command-runner.ts'
-import { faultExit, loginOf } from '../../domain/ssh/login.ts'
+import { codeInMessage, loginOf } from '../../domain/ssh/login.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { type FaultCode, faults } from '../../kernel/faults.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
@@ -60,9 +60,10 @@ function collect(channel: ClientChannel, end: (result: Result<CommandOutcome, Fa
   let refusal: Fault | undefined
   channel.on('data', (chunk: Buffer) => stdout.take(chunk))
   channel.stderr.on('data', (chunk: Buffer) => stderr.take(chunk))
-  channel.once('exit', (code: number | null, name?: string, _core?: unknown, said?: string) => {
-    if (name === faultExit) refusal = faultOf(said)
-    else exit = { exitCode: code, signal: name?.replace(/^SIG/u, '') ?? null }
+  channel.once('exit', (exitCode: number | null, name?: string, _core?: unknown, said?: string) => {
+    const code = codeInMessage(said ?? '')
+    if (code !== undefined) refusal = faultOf(code)
+    else exit = { exitCode, signal: name?.replace(/^SIG/u, '') ?? null }
   })
   channel.once('close', () => {
     if (refusal !== undefined) return end(err(refusal))
@@ -71,7 +72,7 @@ function collect(channel: ClientChannel, end: (result: Result<CommandOutcome, Fa
   })
 }
 
-function faultOf(code = ''): Fault {
+function faultOf(code: string): Fault {
   return fault(isFaultCode(code) ? code : 'BASTION_UNAVAILABLE')
 }
 

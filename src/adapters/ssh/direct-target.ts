@@ -126,8 +126,17 @@ function channelOf(channel: ClientChannel): TargetChannel {
       channel.once('close', () => resolve({ code: null, signal: null }))
     }),
     resize: ({ columns, rows }) => void channel.setWindow(rows, columns, 0, 0),
-    signal: (name) => void channel.signal(name),
+    signal: (name) => signalTo(channel, name),
   }
+}
+
+/** ssh2 sends no signal any more once the channel's input has ended, which is when a signal is needed most. */
+function signalTo(channel: ClientChannel, name: string): void {
+  const { outgoing, _client } = channel as unknown as {
+    readonly outgoing: { readonly id: number; readonly state: string }
+    readonly _client: { readonly _protocol: { signal(id: number, name: string): void } }
+  }
+  if (outgoing.state === 'open' || outgoing.state === 'eof') _client._protocol.signal(outgoing.id, name)
 }
 
 function ptyOf({ type, columns, rows }: Terminal) {
