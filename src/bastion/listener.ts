@@ -22,6 +22,13 @@ export interface ListenerDeps extends ConnectionDeps {
 
 const TERMINAL_NAME = /^[A-Za-z0-9._+-]{1,64}$/u
 const TERMINAL_CELLS_MAX = 1_000
+/** ssh2 asks for lists that it could change. */
+const mutableAlgorithms = {
+  kex: [...sshAlgorithms.kex],
+  cipher: [...sshAlgorithms.cipher],
+  hmac: [...sshAlgorithms.hmac],
+  compress: [...sshAlgorithms.compress],
+}
 const SIGNALS = new Set(['INT', 'TERM', 'KILL', 'HUP', 'QUIT', 'USR1', 'USR2'])
 
 /**
@@ -34,8 +41,7 @@ export function createListener(deps: ListenerDeps): Server {
     {
       hostKeys: [deps.hostKey.privateKey.expose()],
       ident: 'certlocker',
-      // Typed as lists of literals that ssh2 would change.
-      algorithms: { ...structuredClone(sshAlgorithms), serverHostKey: ['ssh-ed25519'] } as never,
+      algorithms: { ...mutableAlgorithms, serverHostKey: ['ssh-ed25519'] },
     },
     (client, { ip }) => {
       // Stays for good: an error without a listener would end the process.
@@ -88,7 +94,7 @@ function admit(deps: ListenerDeps, client: Connection, ip: string): void {
     clearTimeout(grace)
     let isTaken = false
     client.on('session', (accept, reject) => {
-      if (isTaken || redeemed === undefined) return void reject()
+      if (isTaken || redeemed === undefined) return reject()
       isTaken = true
       return serve(deps, client, accept(), { redeemed, ip })
     })
@@ -133,7 +139,7 @@ function serve(
     reject: (() => void) | undefined,
     command?: string,
   ): void => {
-    if (isTaken) return void reject?.()
+    if (isTaken) return reject?.()
     isTaken = true
     // Now or never: a client that has said that it sends nothing gets no channel later.
     const channel = accept()
@@ -157,10 +163,10 @@ function serve(
   }
   session.on('pty', (accept, reject, { cols, rows, ...info }) => {
     const term: unknown = 'term' in info ? info.term : ''
-    if (redeemed.session.mode !== 'shell') return void reject?.()
+    if (redeemed.session.mode !== 'shell') return reject?.()
     const type = typeof term === 'string' && TERMINAL_NAME.test(term) ? term : 'xterm'
     terminal = { type, columns: cells(cols), rows: cells(rows) }
-    return void accept?.()
+    return accept?.()
   })
   session.on('window-change', (accept, _reject, { cols, rows }) => {
     const size = { columns: cells(cols), rows: cells(rows) }

@@ -39,7 +39,7 @@ export class Recorder {
   #written: Promise<void> = Promise.resolve()
   #bytes = 0
   #lastMs = performance.now()
-  #failure: unknown
+  #failure: Error | undefined
   #isDirty = false
   /** Characters of what was recorded, before compression. */
   characters = 0
@@ -134,7 +134,7 @@ export class Recorder {
 
   /** What was lost cannot be recorded later: from now on nothing can. */
   #fail(error: unknown): void {
-    this.#failure ??= error
+    this.#failure ??= error instanceof Error ? error : new Error('the recording cannot be written', { cause: error })
   }
 
   #throwFailure(): void {

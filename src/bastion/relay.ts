@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import type { ServerChannel } from 'ssh2'
-import type { SshEndReason } from '../domain/ssh/ssh-session.ts'
+import { type SshEndReason, sshEndReasons } from '../domain/ssh/ssh-session.ts'
 import type { TargetChannel, TargetExit } from '../domain/ssh/ssh-target.ts'
 import type { Recorder } from './recorder.ts'
 
@@ -63,7 +63,11 @@ export async function relay(
 
 function reasonOf(signal: AbortSignal): SshEndReason {
   const reason: unknown = signal.reason
-  return typeof reason === 'string' ? (reason as SshEndReason) : 'failed'
+  return (
+    Object.values(sshEndReasons)
+      .flat()
+      .find((known) => known === reason) ?? 'failed'
+  )
 }
 
 /** Resolves at the end of what can be read, when either side is gone, or when it is broken off. Never rejects. */

@@ -77,8 +77,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
       await connect({ environment: io.environment, tokenFile, note, interrupted: io.interrupted })
     })
   registerNounCommands(program, io)
-  registerPlayCommand(program, io)
-  registerSshCommand(program, io, exitWith)
+  registerSsh(program, io, exitWith)
   registerAccessCommand(program, io)
   registerAuditCommands(program, io)
   registerConfigCommands(program, io)
@@ -93,6 +92,11 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
       io.stdout.write(`${json ? JSON.stringify({ version }) : version}\n`)
     })
   return program
+}
+
+function registerSsh(program: Command, io: CliIo, exitWith: (code: number) => void): void {
+  registerPlayCommand(program, io)
+  registerSshCommand(program, io, exitWith)
 }
 
 const connectHelp = `

@@ -19,7 +19,7 @@ export function registerPlayCommand(program: Command, io: CliIo): void {
     .option('--json', 'print the recording itself, asciicast v3')
     .action(async (id: string, { fast, json }: { readonly fast?: true; readonly json?: true }) => {
       const recording = await restApi(io.environment).stream(pathOf('/ssh-sessions/:id/recording', id))
-      for await (const line of createInterface({ input: Readable.fromWeb(recording as never) })) {
+      for await (const line of createInterface({ input: Readable.from(recording) })) {
         if (json === true) io.stdout.write(`${line}\n`)
         else await show(line, io, fast === true)
       }

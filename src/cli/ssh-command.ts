@@ -95,8 +95,9 @@ function raw(input: NodeJS.ReadableStream): () => void {
 }
 
 function windowOf() {
-  const { columns: cols = 80, rows = 24 } = process.stdout
-  return { rows, cols, term: 'xterm-256color', width: 0, height: 0 }
+  const { columns, rows } = process.stdout
+  // Undefined, whatever the types say, where the output is no terminal.
+  return { rows: rows || 24, cols: columns || 80, term: 'xterm-256color', width: 0, height: 0 }
 }
 
 function fingerprintOf(key: Buffer): string {

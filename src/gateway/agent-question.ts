@@ -41,16 +41,9 @@ export function agentQuestion(
   const nowMs = clock.now()
   const described = resourceInput(resource)
   const masked = maskSensitive({ ...call.arguments }, tool.inputSchema, hmacKey)
-  const digest =
-    facts.identity === undefined
-      ? callDigest({
-          agentId: agent.id,
-          tool: tool.name,
-          arguments: masked,
-          resourceId: described?.id ?? '',
-          resourceVersion: described?.version ?? 0,
-        })
-      : digestOf(facts.identity)
+  const { id: resourceId = '', version: resourceVersion = 0 } = described ?? {}
+  const called = { agentId: agent.id, tool: tool.name, arguments: masked, resourceId, resourceVersion }
+  const digest = facts.identity === undefined ? callDigest(called) : digestOf(facts.identity)
   return buildInput({
     call: {
       id: newId('dec'),

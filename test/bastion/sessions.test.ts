@@ -76,7 +76,7 @@ describe('an agent on a real host', () => {
       'SSH_SESSION_COMMAND',
       'SSH_SESSION_ENDED',
     ])
-    const [recording] = mine[3]?.details['recordings'] as { id: string; sha256: string; bytes: number }[]
+    const [recording] = (mine[3]?.details['recordings'] ?? []) as { id: string; sha256: string; bytes: number }[]
     const file = readFileSync(join(lab.gateway.dataDir, 'recordings', `${recording?.id}.cast.gz`))
     expect(createHash('sha256').update(file).digest('hex')).toBe(recording?.sha256)
     expect(file.length).toBe(recording?.bytes)

@@ -50,12 +50,12 @@ export class CertificateClient extends Client {
   override connect(config: ConnectConfig): this {
     super.connect(config)
     const protocol = (this as unknown as Internals)._protocol
-    const { authPK } = protocol
+    const authPK = protocol.authPK.bind(protocol)
     protocol.authPK = (user, key, algorithm, sign) => {
       const ask = typeof algorithm === 'function' ? algorithm : sign
       const [, inner] = CERTIFICATE.exec(key.type) ?? []
-      if (inner === undefined || typeof ask !== 'function') return authPK.call(protocol, user, key, algorithm, sign)
-      return authPK.call(protocol, user, key, key.type, (data: Buffer) =>
+      if (inner === undefined || typeof ask !== 'function') return authPK(user, key, algorithm, sign)
+      return authPK(user, key, key.type, (data: Buffer) =>
         (ask as AskForSignature)(data, (signature) => {
           const body = data.subarray(4 + data.readUInt32BE(0))
           const signed = Buffer.concat([body, sshString(Buffer.concat([sshString(inner), sshString(signature)]))])

@@ -125,7 +125,7 @@ function channelOf(channel: ClientChannel): TargetChannel {
       )
       channel.once('close', () => resolve({ code: null, signal: null }))
     }),
-    resize: ({ columns, rows }) => void channel.setWindow(rows, columns, 0, 0),
+    resize: ({ columns, rows }) => channel.setWindow(rows, columns, 0, 0),
     signal: (name) => signalTo(channel, name),
   }
 }

@@ -73,9 +73,9 @@ export const sshSessionRoutes: readonly Route[] = [
       const derived = { ttlSeconds: body.ttlSeconds ?? sshTtlSecondsDefault }
       return ok({ resource: hostInput(host), subject: host, derived })
     },
-    handle: async (deps, by, { caller, body: { host: _, ...asked } }, host: Host) =>
+    handle: async (deps, by, { caller, body }, host: Host) =>
       grant(deps, by, {
-        ...asked,
+        ...body,
         host,
         holder: { kind: caller.kind, id: caller.id, name: caller.name },
         agent: null,
