@@ -5,7 +5,7 @@ import type { SshEndReason, SshSession } from '../domain/ssh/ssh-session.ts'
 import { isOver } from '../domain/ssh/ssh-session.ts'
 import type { Stores } from '../domain/stores.ts'
 import { newId } from '../kernel/ids.ts'
-import { askPolicy } from './ask-policy.ts'
+import { askPolicy } from '../gateway/ssh/ask-policy.ts'
 import type { BastionHostKey } from './host-key.ts'
 import { createListener, type ListenerDeps, listenOn } from './listener.ts'
 import { LiveSessions } from './live-sessions.ts'
@@ -22,7 +22,7 @@ export interface BastionDeps
 }
 
 /** What one connection may carry. */
-export const relayLimits = {
+const relayLimits = {
   relayedBytesMax: 64 * 1024 * 1024,
   recordedCharactersMax: 256 * 1024 * 1024,
   idleMs: 600_000,

@@ -13,7 +13,7 @@ export interface BastionPlace {
 }
 
 /** A bastion that has not been heard of for so long is not in service. */
-export const bastionSilentMsMax = 10_000
+const bastionSilentMsMax = 10_000
 
 /** The only SQL about bastions. */
 export class BastionStore {

@@ -31,6 +31,7 @@ export async function finishSshSession(
 
 /**
  * Cuts whatever is open of these sessions, for the kill switch: one that is over, or unknown, stays as it is.
+ * @public
  * @returns the sessions that were cut
  */
 export async function cutSshSessions(

@@ -13,9 +13,9 @@ import type { SshHolder, SshSession } from './ssh-session.ts'
 import { sshSessionEntry } from './ssh-session-events.ts'
 
 /** How soon a ticket has to be used for the first and only time. */
-export const ticketUseSeconds = 60
+const ticketUseSeconds = 60
 /** Sessions that one holder may have open at once. */
-export const openSshSessionsMax = 20
+const openSshSessionsMax = 20
 
 export interface GrantRequest extends Pick<RequestSshSession, 'principal' | 'mode' | 'ttlSeconds' | 'reason'> {
   readonly host: Host
