@@ -3,10 +3,13 @@ import { openLauncherVerifier } from './adapters/oidc/launcher-verifier.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
 import { KeyRotation } from './adapters/sealed-box/key-rotation.ts'
+import { BastionRunner } from './adapters/ssh/bastion-runner.ts'
 import { joinReplicas } from './app/join-replicas.ts'
+import { openBastion } from './app/open-bastion.ts'
 import { openRecord } from './app/open-record.ts'
 import { openSecrets } from './app/open-secrets.ts'
 import { openStore } from './app/open-store.ts'
+import type { Bastion } from './bastion/bastion.ts'
 import type { Config } from './config/config.schema.ts'
 import { bootstrapKeyHash } from './domain/people/bootstrap-key.ts'
 import { SessionActivity } from './domain/sessions/session-activity.ts'
@@ -15,9 +18,10 @@ import { CallCountStore } from './domain/tokens/call-count-store.ts'
 import { createInTransaction } from './domain/work.ts'
 import { CallRate } from './gateway/call-rate.ts'
 import { openPolicy } from './gateway/open-policy.ts'
-import { gatewayJobs } from './jobs/gateway-jobs.ts'
-import { startSchedule } from './jobs/schedule.ts'
-import { FaultError } from './kernel/fault.ts'
+import type { LiveWork } from './gateway/live-work.ts'
+import { gatewayJobs, replicaJobs } from './jobs/gateway-jobs.ts'
+import { type Job, startSchedule } from './jobs/schedule.ts'
+import { type Fault, FaultError } from './kernel/fault.ts'
 import type { Log } from './kernel/log.ts'
 import type { Secret } from './kernel/secret.ts'
 import { started, type Undo } from './kernel/started.ts'
@@ -33,8 +37,14 @@ export interface AppIo {
   readonly version: string
 }
 
+/** Which doors a process opens: the gateway's HTTP, the SSH bastion, or both. */
+export type Role = 'gateway' | 'bastion' | 'all'
+
 export interface Gateway {
+  /** Of the HTTP door, or of the bastion where it is the only one. */
   readonly url: string
+  /** Undefined where this process is none. */
+  readonly bastion: Bastion | undefined
   /** Finishes running calls within the grace, flushes the audit log, and closes everything. */
   stop(): Promise<void>
 }
@@ -46,8 +56,8 @@ const shippedBundle = new URL('../bundles/certlocker.tar.gz', import.meta.url).h
  * Puts the gateway together and starts it.
  * @throws FaultError when keys, database, log or policy do not permit a start; nothing is left running then
  */
-export function startGateway(config: Config, io: AppIo): Promise<Gateway> {
-  return started(io.log, (undo) => compose(config, io, undo))
+export function startGateway(config: Config, io: AppIo, role: Role = 'all'): Promise<Gateway> {
+  return started(io.log, (undo) => compose(config, io, role, undo))
 }
 
 /** The generations of the sealed-box key, to be changed beside running gateways or without any. @throws FaultError */
@@ -58,8 +68,21 @@ export function openKeys(config: Config, log: Log): Promise<{ readonly keys: Key
   })
 }
 
-async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gateway, 'stop'>> {
-  const { log, version } = io
+async function compose(config: Config, io: AppIo, role: Role, undo: Undo): Promise<Omit<Gateway, 'stop'>> {
+  const core = await openCore(config, io, undo)
+  const { log, stores, authority, keepVaultToken } = core
+  const bastion = role === 'gateway' ? undefined : await openBastion(config, { ...core, clock: authority }, undo)
+  const { live, replica } = await joinReplicas(stores, authority, log, undo)
+  const everywhere = replicaJobs({ stores, clock: authority, replica, keepVaultToken })
+  if (role !== 'bastion') return { url: await openGateway(config, io, { ...core, live, everywhere }, undo), bastion }
+  const schedule = startSchedule(everywhere, log)
+  undo.push(() => schedule.stop())
+  return { url: `ssh://${config.bastion.host}:${bastion?.place.port}`, bastion }
+}
+
+/** What both doors stand on. */
+async function openCore(config: Config, io: AppIo, undo: Undo) {
+  const { log } = io
   const store = await openStore(config, log, undo)
   const { knex, authority, history } = store
   const record = await openRecord(config, io.auditLine, store, log, undo)
@@ -69,10 +92,9 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     now: new Date(authority.now()),
     show: io.adminKey,
   })
-
   authority.start()
   undo.push(async () => authority.stop())
-  const { auditLog, audit, approvalWatch } = record
+  const { auditLog } = record
   const now = (): Date => new Date(authority.now())
   const inTransaction = createInTransaction({ transact: (body) => transaction(knex, body), auditLog, now })
   const stores = bindStores(knex)
@@ -81,41 +103,42 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     poolConnections: store.connections,
     activeSessions: () => stores.sessions.countActive(),
   })
-  const { keepVaultToken, ...secrets } = await openSecrets(config, store, metrics.vault, log, undo)
+  const secrets = await openSecrets(config, store, metrics.vault, log, undo)
+  const faultOf = (error: unknown): Fault => (error instanceof FaultError ? error.fault : databaseFault(error))
+  const opened = { log, knex, authority, history, policy, adminKeyHash, inTransaction, stores, metrics, faultOf }
+  return { ...opened, ...record, ...secrets }
+}
+
+type Core = Awaited<ReturnType<typeof openCore>>
+
+/** The HTTP door, and what goes on behind it. @returns its URL */
+async function openGateway(
+  config: Config,
+  { version }: AppIo,
+  core: Core & { readonly live: LiveWork; readonly everywhere: readonly Job[] },
+  undo: Undo,
+): Promise<string> {
+  const { log, knex, authority, stores, inTransaction, audit, approvalWatch } = core
   const activity = new SessionActivity({ sessions: stores.sessions, tokens: stores.tokens, clock: authority })
   undo.push(() => activity.flush())
   const callRate = new CallRate(config.limits, { store: new CallCountStore(knex), clock: authority })
-  const { live, replica } = await joinReplicas(stores, authority, log, undo)
   const http = createTransport({
+    ...core,
     config,
-    live,
     version,
-    log,
-    stores,
-    inTransaction,
-    authority,
-    auditLog,
-    audit,
-    history,
     activity,
     callRate,
-    approvalWatch,
-    policy,
-    ...secrets,
+    commandRunner: new BastionRunner(),
     verifyLauncher: config.launcher.oidc && (await openLauncherVerifier(config.launcher.oidc, authority)),
-    faultOf: (error) => (error instanceof FaultError ? error.fault : databaseFault(error)),
-    adminKeyHash,
-    metrics,
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
-  const working = { knex, inTransaction, clock: authority, checkpointer, activity, callRate }
-  const jobs = gatewayJobs({ ...working, idleSeconds, inputDays, keepVaultToken, stores, replica })
-  const schedule = startSchedule(jobs, log)
+  const working = { knex, inTransaction, clock: authority, checkpointer, activity, callRate, stores }
+  const schedule = startSchedule([...gatewayJobs({ ...working, idleSeconds, inputDays }), ...core.everywhere], log)
   undo.push(() => schedule.stop())
   const { url } = await http.listen()
   undo.push(() => http.stop(STOP_GRACE_MS))
   // First of all: nobody waits for people while the gateway stops.
   undo.push(async () => approvalWatch.close())
-  return { url }
+  return url
 }

@@ -1,20 +1,21 @@
 import { readFile } from 'node:fs/promises'
-import { startGateway } from './app.ts'
+import { type Role, startGateway } from './app.ts'
 import { type ConfigSources, loadConfig } from './config/load-config.ts'
 import { unbuiltSettings } from './config/unbuilt-settings.ts'
 import { FaultError } from './kernel/fault.ts'
 import type { FaultCode } from './kernel/faults.ts'
 import { standardLog } from './kernel/log.ts'
+import type { Secret } from './kernel/secret.ts'
 
 export const exitCodes = { ok: 0, failed: 1, configuration: 78 } as const
 
 const STOP_MS_MAX = 9_500
 
 /**
- * Runs the gateway until SIGTERM or SIGINT.
+ * Runs the gateway, or that part of it, until SIGTERM or SIGINT.
  * @returns the process's exit code: 0 after a clean stop, 78 when configuration, keys or log do not permit a start
  */
-export async function serve(sources: ConfigSources, print: (line: string) => void): Promise<number> {
+export async function serve(sources: ConfigSources, role: Role, print: (line: string) => void): Promise<number> {
   const loaded = await loadConfig(sources)
   if (!loaded.ok) {
     for (const { place, problem } of loaded.error) process.stderr.write(`configuration: ${place} ${problem}\n`)
@@ -26,12 +27,14 @@ export async function serve(sources: ConfigSources, print: (line: string) => voi
     log.warn('set, but not used by this version', { settings: settings.join(' '), instead })
   const stopping = signalled()
   try {
-    const gateway = await startGateway(config, {
+    const io = {
       log,
       auditLine: print,
-      adminKey: (key) => print(`Admin key, shown this once: ${key.expose()}`),
+      adminKey: (key: Secret<string>) => print(`Admin key, shown this once: ${key.expose()}`),
       version: await packageVersion(),
-    })
+    }
+    const gateway = await startGateway(config, io, role)
+    if (role === 'all') print(`The SSH bastion listens at ${config.bastion.host}:${gateway.bastion?.place.port}`)
     print(`CertLocker MCP is ready at ${gateway.url}`)
     log.info('stopping', { signal: await stopping })
     const forced = setTimeout(() => process.exit(exitCodes.failed), STOP_MS_MAX).unref()

@@ -1,6 +1,7 @@
 import type { Metrics } from '../adapters/metrics/metrics.ts'
 import { loadSealedBoxKey } from '../adapters/sealed-box/sealed-box-key.ts'
 import { SealedBoxSource } from '../adapters/sealed-box/sealed-box-source.ts'
+import { SealedSshSigner } from '../adapters/sealed-box/sealed-ssh-signer.ts'
 import { openVault } from '../adapters/vault/open-vault.ts'
 import type { Config } from '../config/config.schema.ts'
 import { must } from '../kernel/fault.ts'
@@ -15,9 +16,11 @@ export async function openSecrets(config: Config, store: Store, meter: Metrics['
   const hmacKey = key.deriveKey('certlocker.sensitive-arguments/v1')
   const sealedBox = new SealedBoxSource({ knex, key, clock })
   const { address } = vault
-  if (address === undefined) return { source: sealedBox, hmacKey, keepVaultToken: undefined }
+  const ownSigner = new SealedSshSigner({ source: sealedBox, clock })
+  if (address === undefined) return { source: sealedBox, signer: ownSigner, hmacKey, keepVaultToken: undefined }
   const pinKey = key.deriveKey('certlocker.vault-pins/v1')
   const opened = await openVault({ ...vault, address }, { sealedBox, pinKey, clock, log, meter })
   undo.push(opened.close)
-  return { source: opened.source, hmacKey, keepVaultToken: opened.keepAlive }
+  const signer = opened.signer ?? ownSigner
+  return { source: opened.source, signer, hmacKey, keepVaultToken: opened.keepAlive }
 }

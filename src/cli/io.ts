@@ -5,6 +5,8 @@ import { type CliEnvironment, cliEnvironment } from '../config/cli-environment.t
 export interface CliIo {
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
+  /** Standard input as it comes. */
+  readonly input: NodeJS.ReadableStream
   /** All of standard input. */
   stdin(): Promise<string>
   readonly environment: CliEnvironment
@@ -17,6 +19,7 @@ export function processIo(): CliIo {
   return {
     stdout: process.stdout,
     stderr: process.stderr,
+    input: process.stdin,
     stdin: () => text(process.stdin),
     environment: cliEnvironment(),
     get interrupted() {

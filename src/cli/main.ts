@@ -10,6 +10,8 @@ import { type CliIo, processIo } from './io.ts'
 import { registerKeysCommands } from './keys-commands.ts'
 import { registerKillCommand } from './kill-command.ts'
 import { registerNounCommands } from './noun-commands.ts'
+import { registerPlayCommand } from './play-command.ts'
+import { registerSshCommand } from './ssh-command.ts'
 import { packageVersion } from './version.ts'
 
 /**
@@ -40,16 +42,46 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .showHelpAfterError('(add --help for the flags)')
     .version(packageVersion(), '-V, --version', 'print the version')
+  registerServers(program, io, exitWith)
+  registerNounCommands(program, io)
+  registerApprovalWatch(program, io)
+  registerSsh(program, io, exitWith)
+  registerAccessCommand(program, io)
+  registerKillCommand(program, io)
+  registerAuditCommands(program, io)
+  registerConfigCommands(program, io)
+  registerKeysCommands(program, io)
+  registerBackupCommands(program, io)
+  program
+    .command('version')
+    .description('Print the version')
+    .option('--json', 'print it as JSON')
+    .action(({ json }: { readonly json?: true }) => {
+      const version = packageVersion()
+      io.stdout.write(`${json ? JSON.stringify({ version }) : version}\n`)
+    })
+  return program
+}
+
+function registerSsh(program: Command, io: CliIo, exitWith: (code: number) => void): void {
+  registerPlayCommand(program, io)
+  registerSshCommand(program, io, exitWith)
+}
+
+/** What goes on until it is told to stop. */
+function registerServers(program: Command, io: CliIo, exitWith: (code: number) => void): void {
   program
     .command('serve')
     .description('Run the gateway')
-    .addOption(new Option('--role <role>', 'which parts').choices(['gateway', 'all']).default('all'))
+    .addOption(new Option('--role <role>', 'which parts').choices(['gateway', 'bastion', 'all']).default('all'))
     .option('--config <file>', 'configuration file (YAML or JSON)')
-    .action(async ({ config: file }: { readonly config?: string }) => {
-      const { serve } = await import('../main.ts')
-      const sources = { environment: settingsEnvironment(), ...(file === undefined ? {} : { file }) }
-      exitWith(await serve(sources, (line) => void io.stdout.write(`${line}\n`)))
-    })
+    .action(
+      async ({ config: file, role }: { readonly config?: string; readonly role: 'gateway' | 'bastion' | 'all' }) => {
+        const { serve } = await import('../main.ts')
+        const sources = { environment: settingsEnvironment(), ...(file === undefined ? {} : { file }) }
+        exitWith(await serve(sources, role, (line) => void io.stdout.write(`${line}\n`)))
+      },
+    )
   program
     .command('demo')
     .description('See it work: a throw-away gateway, a real MCP client, allow, deny, approval and the proof')
@@ -74,23 +106,6 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
       const note = (text: string) => void io.stderr.write(`certlocker: ${text}\n`)
       await connect({ environment: io.environment, tokenFile, note, interrupted: io.interrupted })
     })
-  registerNounCommands(program, io)
-  registerApprovalWatch(program, io)
-  registerAccessCommand(program, io)
-  registerKillCommand(program, io)
-  registerAuditCommands(program, io)
-  registerConfigCommands(program, io)
-  registerKeysCommands(program, io)
-  registerBackupCommands(program, io)
-  program
-    .command('version')
-    .description('Print the version')
-    .option('--json', 'print it as JSON')
-    .action(({ json }: { readonly json?: true }) => {
-      const version = packageVersion()
-      io.stdout.write(`${json ? JSON.stringify({ version }) : version}\n`)
-    })
-  return program
 }
 
 const connectHelp = `

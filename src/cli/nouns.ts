@@ -236,6 +236,16 @@ export const nouns: readonly Noun[] = [
     ],
   },
   {
+    name: 'ssh-sessions',
+    about: 'Sessions of agents and people on hosts',
+    columns: ['id', 'holder', 'host', 'principal', 'mode', 'status', 'createdAt', 'endReason'],
+    verbs: [
+      list('/ssh-sessions', ['agent', 'host', 'status', 'group']),
+      show('/ssh-sessions'),
+      { name: 'end', about: 'Cut a session, with what is open of it', method: 'POST', path: '/ssh-sessions/:id/end' },
+    ],
+  },
+  {
     name: 'approvals',
     about: 'Calls that wait for people',
     columns: ['id', 'status', 'agent', 'tool', 'riskLevel', 'createdAt', 'expiresAt'],

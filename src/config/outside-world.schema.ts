@@ -61,7 +61,11 @@ export const vaultSchema = {
           default: 'secret',
           description: 'Mount of the KV version 2 engine',
         },
-        ssh: { type: 'string', minLength: 1, default: 'ssh', description: 'Mount of the SSH engine' },
+        ssh: {
+          type: 'string',
+          pattern: mountPattern,
+          description: 'Mount of the SSH engine; makes it the SSH CA, in place of the built-in one',
+        },
         transit: { type: 'string', minLength: 1, default: 'transit', description: 'Mount of the transit engine' },
         pki: { type: 'string', minLength: 1, description: 'Mount of the PKI engine; makes it the issuer vault-pki' },
       },

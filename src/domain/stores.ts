@@ -10,6 +10,9 @@ import { PersonStore } from './people/person-store.ts'
 import { ReplicaStore } from './revocation/replica-store.ts'
 import { SecretStore } from './secrets/secret-store.ts'
 import { SessionStore } from './sessions/session-store.ts'
+import { BastionStore } from './ssh/bastion-store.ts'
+import { SshSessionStore } from './ssh/ssh-session-store.ts'
+import { SshTicketStore } from './ssh/ssh-ticket-store.ts'
 import { TokenStore } from './tokens/token-store.ts'
 
 /** Every noun's SQL, bound to the same connection pool or transaction. */
@@ -22,6 +25,9 @@ export interface Stores {
   readonly hosts: HostStore
   readonly secrets: SecretStore
   readonly sessions: SessionStore
+  readonly sshSessions: SshSessionStore
+  readonly sshTickets: SshTicketStore
+  readonly bastions: BastionStore
   readonly approvals: ApprovalStore
   readonly kills: KillStore
   readonly replicas: ReplicaStore
@@ -38,6 +44,9 @@ export function bindStores(db: Knex): Stores {
     hosts: new HostStore(db),
     secrets: new SecretStore(db),
     sessions: new SessionStore(db),
+    sshSessions: new SshSessionStore(db),
+    sshTickets: new SshTicketStore(db),
+    bastions: new BastionStore(db),
     approvals: new ApprovalStore(db),
     kills: new KillStore(db),
     replicas: new ReplicaStore(db),

@@ -6,6 +6,9 @@ import type { Author } from './audit/author.ts'
 import type { Entry } from './audit/event.ts'
 import type { EndReason } from './sessions/session.ts'
 import { endedSessionEntry } from './sessions/session-events.ts'
+import { endingOf, finish, type SshEndReason, type SshSession } from './ssh/ssh-session.ts'
+import { overEntry, sshSessionEntry } from './ssh/ssh-session-events.ts'
+import type { SshSessionsOf } from './ssh/ssh-session-store.ts'
 import { bindStores, type Stores } from './stores.ts'
 
 /** One unit of work: stores bound to one transaction, and the events that will be committed with it. */
@@ -14,7 +17,11 @@ export interface Work extends Stores {
   record(entry: Entry): void
   /** Says that rights changed: every replica drops what it knows about them within a second. */
   advanceAuthority(): void
-  /** Ends the active sessions of an agent or a token, with one event each. */
+  /** Ends a locked SSH session, with its events. @returns SSH_SESSION_OVER when it is over already */
+  finishSsh(by: Author, session: SshSession, reason: SshEndReason, now: Date): Promise<Result<SshSession, Fault>>
+  /** Cuts the open SSH sessions of whatever is named. @returns those sessions, as they are now */
+  cutSsh(by: Author, of: SshSessionsOf, reason: SshEndReason): Promise<readonly SshSession[]>
+  /** Ends the active sessions of an agent or a token and cuts their SSH sessions, with events for each. */
   endSessions(
     by: Author,
     of: { readonly agentId: string } | { readonly tokenId: string },
@@ -44,15 +51,19 @@ export function createInTransaction({ transact, auditLog, now }: WorkDeps): InTr
         const entries: Entry[] = []
         let advanceAuthority = false
         const stores = bindStores(trx)
+        const record = (entry: Entry): void => void entries.push(withDecisionOnce(entry, entries))
+        const ssh = sshEndings(stores, record, now)
         const outcome = await body({
           ...stores,
-          record: (entry) => void entries.push(withDecisionOnce(entry, entries)),
+          ...ssh,
+          record,
           advanceAuthority: () => {
             advanceAuthority = true
           },
           endSessions: async (by, of, reason) => {
             for (const session of await stores.sessions.endActive(of, reason, now()))
-              entries.push(withDecisionOnce(endedSessionEntry(by, session), entries))
+              record(endedSessionEntry(by, session))
+            await ssh.cutSsh(by, of, sshReasons[reason])
           },
         })
         if (!outcome.ok) {
@@ -68,6 +79,45 @@ export function createInTransaction({ transact, auditLog, now }: WorkDeps): InTr
       if (refusal !== undefined && error instanceof FaultError && error.fault === refusal) return err(refusal)
       throw error
     }
+  }
+}
+
+/** With the sessions of an agent, what it opened from them ends. */
+const sshReasons: Record<EndReason, SshEndReason> = {
+  closed: 'session_ended',
+  idle: 'session_ended',
+  token_expired: 'session_ended',
+  suspended: 'suspended',
+  revoked: 'revoked',
+  admin: 'session_ended',
+  killed: 'killed',
+}
+
+function sshEndings(
+  { sshSessions }: Stores,
+  record: (entry: Entry) => void,
+  now: () => Date,
+): Pick<Work, 'finishSsh' | 'cutSsh'> {
+  const finishSsh: Work['finishSsh'] = async (by, session, reason, at) => {
+    const after = finish(session, reason, at)
+    if (!after.ok) return after
+    await sshSessions.save(after.value)
+    if (endingOf(reason) === 'cut') record(sshSessionEntry(by, 'SSH_SESSION_CUT', after.value, { reason }))
+    const recordings = await sshSessions.recordings(session.id)
+    // Whoever records a connection that is still open says the end of the session, once it has closed it.
+    if (recordings.every(({ sha256 }) => sha256 !== null)) record(overEntry(by, after.value, recordings))
+    return after
+  }
+  return {
+    finishSsh,
+    cutSsh: async (by, of, reason) => {
+      const cut: SshSession[] = []
+      for (const session of await sshSessions.findOpenForUpdate(of)) {
+        const after = await finishSsh(by, session, reason, now())
+        if (after.ok) cut.push(after.value)
+      }
+      return cut
+    },
   }
 }
 

@@ -50,7 +50,7 @@ export function createAct(deps: ActDeps): Act {
 export async function operatorQuestion(
   deps: OperatorQuestionDeps,
   caller: OperatorCaller,
-  operation: Pick<Operation<unknown>, 'action' | 'resource' | 'arguments'>,
+  operation: Pick<Operation<unknown>, 'action' | 'resource' | 'arguments' | 'derived'>,
   mode: PolicyInput['mode'] = 'enforce',
 ): Promise<PolicyInput> {
   const { action, resource } = operation
@@ -74,6 +74,7 @@ export async function operatorQuestion(
     client: { ip: caller.request.clientIp },
     ...(resource === undefined ? {} : { resource }),
     arguments: operation.arguments,
+    ...(operation.derived === undefined ? {} : { derived: operation.derived }),
     mode,
   })
 }
@@ -119,6 +120,7 @@ function author(
       policy: { revision: policy.revision, digest: policy.digest },
       inputDigest: digestOfText(record.input),
       record,
+      obligations: decision.obligations,
     },
     breakGlass,
   }

@@ -1,6 +1,8 @@
 import type { CallHistory, History } from '../domain/history/call-history.ts'
 import { isSpent } from '../domain/tokens/spending.ts'
+import type { TokenStanding } from '../domain/tokens/token-standing.ts'
 import type { Clock } from '../kernel/clock.ts'
+import { digestOf } from '../kernel/digest.ts'
 import { newId } from '../kernel/ids.ts'
 import { callDigest, maskSensitive } from '../policy/call-digest.ts'
 import { buildInput } from '../policy/input.ts'
@@ -8,7 +10,7 @@ import type { PolicyInput } from '../policy/input.schema.ts'
 import type { ApprovalFact } from './approval-fact.ts'
 import type { AgentCaller } from './caller.ts'
 import { type Identified, resourceInput } from './identify.ts'
-import type { Tool } from './tool.ts'
+import type { CallFacts, Tool } from './tool.ts'
 
 export interface QuestionDeps {
   readonly history: CallHistory
@@ -31,6 +33,7 @@ export interface AskedCall {
   readonly approval?: ApprovalFact | undefined
   /** 2 when an approval was decided while the call was held. */
   readonly attempt?: 1 | 2
+  readonly facts?: CallFacts
   /** `enforce` unless it is said otherwise. */
   readonly mode?: PolicyInput['mode']
 }
@@ -38,41 +41,20 @@ export interface AskedCall {
 /** Puts an agent's call to the policy: every fact that the gateway itself established, nothing the agent claims. */
 export function agentQuestion(
   { clock, timeZone, hmacKey }: Omit<QuestionDeps, 'history'>,
-  { caller, tool, resource, history, keyDigest, approval, attempt = 1, mode = 'enforce', ...call }: AskedCall,
+  { caller, tool, resource, history, keyDigest, facts = {}, approval, attempt = 1, mode, ...call }: AskedCall,
 ): PolicyInput {
-  const { token, agent, ownerDisabled, effectiveScopes, effectiveGroups } = caller.standing
-  const nowMs = clock.now()
+  const { token, agent } = caller.standing
+  const unixMs = clock.now()
   const described = resourceInput(resource)
   const masked = maskSensitive({ ...call.arguments }, tool.inputSchema, hmacKey)
-  const digest = callDigest({
-    agentId: agent.id,
-    tool: tool.name,
-    arguments: masked,
-    resourceId: described?.id ?? '',
-    resourceVersion: described?.version ?? 0,
-  })
+  const { id: resourceId = '', version: resourceVersion = 0 } = described ?? {}
+  const called = { agentId: agent.id, tool: tool.name, arguments: masked, resourceId, resourceVersion }
+  const digest = facts.identity === undefined ? callDigest(called) : digestOf(facts.identity)
+  const { id: sessionId, startedAtMs, launcher } = caller.session
   return buildInput({
-    call: {
-      id: newId('dec'),
-      action: tool.action,
-      tool: tool.name,
-      digest,
-      attempt,
-      unixMs: nowMs,
-    },
+    call: { id: newId('dec'), action: tool.action, tool: tool.name, digest, attempt, unixMs },
     timeZone,
-    principal: {
-      kind: 'agent',
-      id: agent.id,
-      name: agent.name,
-      owner: agent.owner,
-      ownerDisabled,
-      riskLevel: agent.riskLevel,
-      status: agent.status,
-      scopes: effectiveScopes,
-      groups: effectiveGroups,
-      role: '',
-    },
+    principal: principalOf(caller.standing),
     token: {
       id: token.id,
       groups: token.groups,
@@ -82,18 +64,25 @@ export function agentQuestion(
       // Authentication refuses a token outside its networks before any policy is asked.
       cidrMatched: true,
       singleUse: token.singleUse,
-      spent: isSpent(token, { callDigest: digest, keyDigest }, nowMs),
+      spent: isSpent(token, { callDigest: digest, keyDigest }, unixMs),
     },
     session: {
-      id: caller.session.id,
-      ageSeconds: Math.max(0, Math.floor((nowMs - caller.session.startedAtMs) / 1000)),
-      launcher: caller.session.launcher ?? { name: '', verified: false },
+      id: sessionId,
+      ageSeconds: Math.max(0, Math.floor((unixMs - startedAtMs) / 1000)),
+      launcher: launcher ?? { name: '', verified: false },
     },
     history,
     client: { ip: caller.request.clientIp, ...caller.client },
     ...(described === undefined ? {} : { resource: described }),
     arguments: masked,
     ...(approval === undefined ? {} : { approval }),
-    mode,
+    ...(facts.derived === undefined ? {} : { derived: facts.derived }),
+    mode: mode ?? 'enforce',
   })
+}
+
+function principalOf({ agent, ownerDisabled, effectiveScopes, effectiveGroups }: TokenStanding) {
+  const { id, name, owner, riskLevel, status } = agent
+  const rights = { scopes: effectiveScopes, groups: effectiveGroups, role: '' } as const
+  return { kind: 'agent', id, name, owner, ownerDisabled, riskLevel, status, ...rights } as const
 }

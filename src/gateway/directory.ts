@@ -1,5 +1,7 @@
 import type { AuthorityCache } from '../domain/revocation/authority-cache.ts'
+import type { Host } from '../domain/hosts/host.ts'
 import type { SecretRecord } from '../domain/secrets/secret.ts'
+import type { SshSession } from '../domain/ssh/ssh-session.ts'
 
 /**
  * Finds resources by the names agents use; ids are not names here. Answers are remembered, but for each agent by itself
@@ -8,17 +10,33 @@ import type { SecretRecord } from '../domain/secrets/secret.ts'
  */
 export interface Directory {
   secret(agentId: string, name: string): Promise<SecretRecord | undefined>
+  /** By its name alone. */
+  host(name: string): Promise<Host | undefined>
+  /** One that this agent holds; those of others do not exist for it. */
+  sshSession(agentId: string, id: string): Promise<SshSession | undefined>
   /** To be told of every denial. */
   denied(agentId: string, name: string): void
 }
 
 export function createDirectory(
   cache: AuthorityCache<SecretRecord | undefined>,
-  findSecret: (name: string) => Promise<SecretRecord | undefined>,
+  find: {
+    readonly secret: (name: string) => Promise<SecretRecord | undefined>
+    readonly host: (idOrName: string) => Promise<Host | undefined>
+    readonly sshSession: (id: string) => Promise<SshSession | undefined>
+  },
 ): Directory {
   const keyOf = (agentId: string, name: string): string => `${agentId} ${name}`
   return {
-    secret: (agentId, name) => cache.get(keyOf(agentId, name), () => findSecret(name)),
+    secret: (agentId, name) => cache.get(keyOf(agentId, name), () => find.secret(name)),
+    host: async (name) => {
+      const host = await find.host(name)
+      return host?.name === name ? host : undefined
+    },
+    sshSession: async (agentId, id) => {
+      const session = await find.sshSession(id)
+      return session?.agent?.id === agentId ? session : undefined
+    },
     denied: (agentId, name) => cache.forget(keyOf(agentId, name)),
   }
 }

@@ -234,8 +234,9 @@ function ask(
   approval?: ApprovalFact,
 ) {
   return deps.history.consult(caller.standing.agent.id, deps.clock.now(), (history, hold) => {
+    const facts = prepared.facts(resource)
     const call = { caller, tool, arguments: prepared.arguments, resource, history, keyDigest, approval, attempt }
-    const input = agentQuestion(deps, call)
+    const input = agentQuestion(deps, { ...call, facts })
     const { decision, policy } = deps.policy.decide(input)
     const decided: Decided = { decision: enforceable(decision, tool.action), policy }
     return { input, decided, release: hold(namesOf(decided, tool, resource)) }
@@ -264,7 +265,9 @@ async function effect(deps: GuardDeps, step: Step, { prepared, resource, decided
   if (lostBefore !== undefined) return failed(deps, step, common, lostBefore)
 
   step.progress.effect = 'possible'
-  const ran = await deps.live.run(caller, signal, (live) => prepared.run({ caller, resource, signal: live, tell }))
+  const ran = await deps.live.run(caller, signal, (live) =>
+    prepared.run({ caller, resource, obligations: decided.decision.obligations, signal: live, tell }),
+  )
   timer.stage('effect')
   const shaped = ran.ok ? applyToResult(decided.decision.obligations, ran.value) : ran
   const lostMeanwhile = await lostGround(deps, caller, resource)

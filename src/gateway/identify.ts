@@ -1,5 +1,6 @@
 import type { Host } from '../domain/hosts/host.ts'
 import type { SecretRecord } from '../domain/secrets/secret.ts'
+import type { SshSession } from '../domain/ssh/ssh-session.ts'
 import type { AuditEvent } from '../domain/audit/event.ts'
 import type { ResourceInput } from '../policy/input.ts'
 import type { Directory } from './directory.ts'
@@ -14,7 +15,14 @@ export type Identified =
       readonly version: number
       readonly secret: SecretRecord | undefined
     }
-  | { readonly type: 'host'; readonly name: string; readonly host: Host | undefined }
+  | {
+      readonly type: 'host'
+      readonly name: string
+      readonly host: Host | undefined
+      /** The SSH session that was named instead of the host. */
+      readonly sshSession?: SshSession
+    }
+  | { readonly type: 'ssh_session'; readonly name: string }
 
 export async function identify(
   directory: Directory,
@@ -22,6 +30,13 @@ export async function identify(
   named: ResourceName | undefined,
 ): Promise<Identified> {
   if (named === undefined) return { type: 'none' }
+  if (named.type === 'host') return { type: 'host', name: named.name, host: await directory.host(named.name) }
+  if (named.type === 'ssh_session') {
+    const sshSession = await directory.sshSession(agentId, named.name)
+    if (sshSession === undefined) return { type: 'ssh_session', name: named.name }
+    const { name } = sshSession.host
+    return { type: 'host', name, host: await directory.host(name), sshSession }
+  }
   const secret = await directory.secret(agentId, named.name)
   return { type: 'secret', name: named.name, secret, version: named.version ?? secret?.currentVersion ?? 0 }
 }
@@ -31,16 +46,9 @@ export function resourceInput(resource: Identified): ResourceInput | undefined {
   if (resource.type === 'none') return undefined
   if (resource.type === 'host') {
     const { host, name } = resource
-    if (host === undefined) return { type: 'host', name, exists: false }
-    return {
-      type: 'host',
-      id: host.id,
-      name: host.name,
-      groups: host.groups,
-      environment: host.environment,
-      exists: true,
-    }
+    return host === undefined ? { type: 'host', name, exists: false } : hostInput(host)
   }
+  if (resource.type === 'ssh_session') return { type: 'ssh_session', name: resource.name, exists: false }
   const { secret, name, version } = resource
   if (secret === undefined) return { type: 'secret', name, exists: false }
   return {
@@ -55,6 +63,13 @@ export function resourceInput(resource: Identified): ResourceInput | undefined {
     owner: secret.owner ?? '',
     exists: true,
   }
+}
+
+/** A host as the policy sees it: what it offers is in its labels. */
+export function hostInput(host: Host): ResourceInput {
+  const { id, name, groups, environment, principals, modes } = host
+  const labels = { 'ssh.principals': principals.join(' '), 'ssh.modes': modes.join(' ') }
+  return { type: 'host', id, name, groups, environment, labels, exists: true }
 }
 
 /** The resource as events name it. */

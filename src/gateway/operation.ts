@@ -1,7 +1,7 @@
 import type { Fault } from '../kernel/fault.ts'
 import type { Result } from '../kernel/result.ts'
 import type { Author } from '../domain/audit/author.ts'
-import type { ResourceInput } from '../policy/input.ts'
+import type { InputFacts, ResourceInput } from '../policy/input.ts'
 
 /** What a person or a pipeline asks for over REST: the action it is authorized as, on which resource, and the effect. */
 export interface Operation<T> {
@@ -11,6 +11,8 @@ export interface Operation<T> {
   readonly resource?: ResourceInput
   /** The schema-valid body with `x-sensitive` members masked. */
   readonly arguments: { readonly [name: string]: unknown }
+  /** What the gateway works out of the arguments, where there is something. */
+  readonly derived?: InputFacts['derived']
   /** True for the owners' way out (see, stop): an admin gets through although the policy is away or says otherwise. */
   readonly breakGlass: boolean
   /** Runs only after the policy allowed it. A change records its event, with the author's decision, in its own transaction. */

@@ -60,6 +60,11 @@ export class ReleasedValues {
     )
   }
 
+  /** Text that did not come from the agent, such as what a command printed, with every known form of a released value blanked. */
+  blankIn(sessionId: string, text: string): string {
+    return withoutBearers(blankValues(text, this.#valuesOf(sessionId)))
+  }
+
   #valuesOf(sessionId: string): readonly string[] {
     return this.#sessions.get(sessionId)?.values ?? []
   }

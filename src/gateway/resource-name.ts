@@ -1,7 +1,11 @@
 /** A resource as an agent names it. A name is never authority. */
-export interface ResourceName {
-  readonly type: 'secret'
-  readonly name: string
-  /** A particular version; the current one when absent. */
-  readonly version?: number
-}
+export type ResourceName =
+  | {
+      readonly type: 'secret'
+      readonly name: string
+      /** A particular version; the current one when absent. */
+      readonly version?: number
+    }
+  | { readonly type: 'host'; readonly name: string }
+  /** The host of an SSH session, by the session's id. */
+  | { readonly type: 'ssh_session'; readonly name: string }

@@ -6,6 +6,8 @@ import type { Json } from '../kernel/canonical-json.ts'
 import type { Fault } from '../kernel/fault.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
 import type { Scope } from '../kernel/vocabulary.ts'
+import type { Obligation } from '../policy/decision.schema.ts'
+import type { InputFacts } from '../policy/input.ts'
 import type { AgentCaller } from './caller.ts'
 import type { Tell } from './hold.ts'
 import type { Identified } from './identify.ts'
@@ -42,13 +44,24 @@ export interface ToolDefinition<A, R> {
   readonly result: ObjectSchema
   /** The resource that the arguments name, if they name one. */
   resource?(args: A): ResourceName
+  /** What the gateway works out of the arguments for the policy, where there is something. */
+  facts?(args: A, resource: Identified): CallFacts
   run(context: RunContext<A>): Promise<Result<R, Fault | PolicyDenial>>
+}
+
+/** What the policy is told of a call beyond its arguments. */
+export interface CallFacts {
+  readonly derived?: InputFacts['derived']
+  /** What the call is for approvals and attaching, in place of tool, arguments and resource. */
+  readonly identity?: object
 }
 
 export interface RunContext<A> {
   readonly caller: AgentCaller
   readonly arguments: A
   readonly resource: Identified
+  /** What the policy laid on the call, for a tool that carries some of it out itself. */
+  readonly obligations: readonly Obligation[]
   /** Aborted when the client went away or the gateway stops. */
   readonly signal: AbortSignal
   /** Undefined for a client that does not want to be told while it waits. */
@@ -84,6 +97,7 @@ export interface PreparedCall {
   readonly arguments: object
   readonly resource: ResourceName | undefined
   run(context: Omit<RunContext<never>, 'arguments'>): Promise<Result<JsonObject, Fault | PolicyDenial>>
+  facts(resource: Identified): CallFacts
 }
 
 const ajv = new Ajv2020({ strict: true, allErrors: false, allowUnionTypes: true })
@@ -111,6 +125,7 @@ export function defineTool<A extends object, R extends JsonObject>(definition: T
       return ok({
         arguments: { ...raw },
         resource: definition.resource?.(raw),
+        facts: (resource) => definition.facts?.(raw, resource) ?? {},
         run: (context) => definition.run({ ...context, arguments: raw }),
       })
     },

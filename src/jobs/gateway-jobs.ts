@@ -5,6 +5,7 @@ import { IdempotencyStore } from '../domain/idempotency/idempotency-store.ts'
 import { endIdleSessions } from '../domain/sessions/end-idle-sessions.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import { CallCountStore } from '../domain/tokens/call-count-store.ts'
+import { expireSshSessions } from '../domain/ssh/expire-ssh-sessions.ts'
 import { expireTokens } from '../domain/tokens/expire-tokens.ts'
 import type { Stores } from '../domain/stores.ts'
 import type { InTransaction } from '../domain/work.ts'
@@ -32,11 +33,7 @@ export interface GatewayJobDeps {
   readonly callRate: CallRate
   readonly idleSeconds: number
   readonly stores: Stores
-  /** The id of this replica. */
-  readonly replica: string
   readonly inputDays: number
-  /** Undefined without Vault. */
-  readonly keepVaultToken: (() => Promise<void>) | undefined
 }
 
 /** The whole table: what the gateway does again and again, and how often. */
@@ -48,6 +45,7 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
     { name: 'forget-call-counts', everyMs: FORGET_COUNTS_MS, run: () => new CallCountStore(deps.knex).forgetEnded() },
     { name: 'expire-tokens', everyMs: EXPIRY_MS, run: done(() => expireTokens(deps)) },
     { name: 'expire-approvals', everyMs: EXPIRY_MS, run: done(() => expireApprovals(deps)) },
+    { name: 'expire-ssh-sessions', everyMs: EXPIRY_MS, run: done(() => expireSshSessions(deps)) },
     { name: 'end-idle-sessions', everyMs: EXPIRY_MS, run: done(() => endIdleSessions(deps, deps.idleSeconds)) },
     {
       name: 'prune-decisions',
@@ -55,11 +53,25 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
       run: () => pruneDecisions(deps.knex, deps.inputDays, deps.clock.now()),
     },
     { name: 'forget-idempotency-keys', everyMs: PRUNE_MS, run: () => new IdempotencyStore(deps.knex).forgetOld() },
-    { name: 'say-seen', everyMs: killTimes.seenEveryMs, run: () => saySeen(deps, deps.replica) },
     { name: 'finish-kills', everyMs: EXPIRY_MS, run: () => finishKills(deps) },
-    ...(deps.keepVaultToken === undefined
+  ]
+}
+
+/** What every process does, whichever doors it opens. */
+export function replicaJobs(deps: {
+  readonly stores: Stores
+  readonly clock: Clock
+  /** The id of this process. */
+  readonly replica: string
+  /** Undefined without Vault. */
+  readonly keepVaultToken: (() => Promise<void>) | undefined
+}): readonly Job[] {
+  const { keepVaultToken } = deps
+  return [
+    { name: 'say-seen', everyMs: killTimes.seenEveryMs, run: () => saySeen(deps, deps.replica) },
+    ...(keepVaultToken === undefined
       ? []
-      : [{ name: 'keep-vault-token', everyMs: VAULT_TOKEN_MS, run: deps.keepVaultToken }]),
+      : [{ name: 'keep-vault-token', everyMs: VAULT_TOKEN_MS, run: keepVaultToken }]),
   ]
 }
 

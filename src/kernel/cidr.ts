@@ -44,6 +44,12 @@ export function sourceNetwork(ip: string): string {
   return bytes.length === 16 ? `${bytes.slice(0, 8).join('.')}/64` : bytes.join('.')
 }
 
+/** One address in one form: an IPv4-mapped one is the IPv4 one. Of what is no address, the text itself. */
+export function sourceAddress(ip: string): string {
+  const bytes = parseAddress(ip.replace(/%.*$/, ''))?.bytes
+  return bytes === undefined ? ip : ipaddr.fromByteArray(bytes).toString()
+}
+
 const MAPPED_BITS = 96
 
 function parseAddress(text: string): { bytes: number[]; mapped: boolean } | undefined {

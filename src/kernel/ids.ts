@@ -21,6 +21,7 @@ export type IdPrefix =
   | 'req'
   | 'kil'
   | 'rep'
+  | 'ssh'
 
 /** A fresh identifier such as `agt_7h2k…`: the prefix, then 125 random bits in Crockford's base 32. Never an authority. */
 export function newId(prefix: IdPrefix): string {

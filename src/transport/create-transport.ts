@@ -7,6 +7,8 @@ import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
 import type { SecretSource } from '../domain/secrets/secret-source.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import type { VerifyLauncher } from '../domain/sessions/launcher.ts'
+import type { CommandRunner } from '../domain/ssh/command-runner.ts'
+import type { SshSigner } from '../domain/ssh/ssh-signer.ts'
 import type { Stores } from '../domain/stores.ts'
 import type { InTransaction } from '../domain/work.ts'
 import { createSimulation } from '../gateway/access/simulation.ts'
@@ -42,6 +44,8 @@ export interface Core {
   readonly approvalWatch: ApprovalWatch
   readonly policy: PolicyEngine
   readonly source: SecretSource
+  readonly signer: SshSigner
+  readonly commandRunner: CommandRunner
   readonly hmacKey: Buffer
   readonly verifyLauncher: VerifyLauncher | undefined
   readonly adminKeyHash: Buffer
@@ -84,6 +88,7 @@ export function createTransport(core: Core): HttpServer {
   })
   const rest = createRest({
     ...core,
+    recordingsDir: config.recordings.dir,
     authFailures,
     act,
     clock: authority,

@@ -33,7 +33,13 @@ afterAll(async () => {
 async function serve(environment: Readonly<Record<string, string>>, ...words: string[]) {
   const child = spawn(process.execPath, ['src/launch.js', 'serve', ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...childEnvironment(), CERTLOCKER_DATA_DIR: folder, CERTLOCKER_HTTP__PORT: '0', ...environment },
+    env: {
+      ...childEnvironment(),
+      CERTLOCKER_DATA_DIR: folder,
+      CERTLOCKER_HTTP__PORT: '0',
+      CERTLOCKER_BASTION__PORT: '0',
+      ...environment,
+    },
   })
   const exit: Promise<[number]> = once(child, 'exit') as Promise<[number]>
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])

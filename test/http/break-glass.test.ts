@@ -43,6 +43,8 @@ beforeAll(async () => {
   deps = {
     act: createAct({ ...operators, auditLog: log.log }),
     simulation: createSimulation({ ...operators, history, hmacKey: Buffer.alloc(32) }),
+    signer: { publicKey: unavailable },
+    recordingsDir: '/nonexistent',
     catalog: { tools: [], toolsOn: { host: [], secret: [] } },
     stores,
     inTransaction,

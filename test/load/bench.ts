@@ -45,6 +45,7 @@ async function benchCalls(say: (line: string) => void) {
   const environment = {
     CERTLOCKER_DATA_DIR: directory,
     CERTLOCKER_HTTP__PORT: '0',
+    CERTLOCKER_BASTION__PORT: '0',
     CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
     CERTLOCKER_LIMITS__CALLS_PER_MINUTE: '1000000000',
   }

@@ -50,6 +50,7 @@ function startGateway(databaseUrl?: string): Promise<ServerProcess> {
     ...(databaseUrl === undefined ? {} : { CERTLOCKER_DATABASE__URL: databaseUrl }),
     CERTLOCKER_DATA_DIR: join(directory, 'data'),
     CERTLOCKER_HTTP__PORT: '0',
+    CERTLOCKER_BASTION__PORT: '0',
     CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
     CERTLOCKER_LIMITS__CALLS_PER_MINUTE: '1000000',
     CERTLOCKER_APPROVALS__HOLD_SECONDS: '0',

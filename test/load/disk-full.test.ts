@@ -39,6 +39,7 @@ const start = () =>
   startServer(['src/launch.js', 'serve'], {
     CERTLOCKER_DATA_DIR: join(disk, 'data'),
     CERTLOCKER_HTTP__PORT: '0',
+    CERTLOCKER_BASTION__PORT: '0',
     CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
     CERTLOCKER_LIMITS__CALLS_PER_MINUTE: '1000000',
   })

@@ -32,6 +32,7 @@ export async function benchScale(say: (line: string) => void): Promise<readonly 
     CERTLOCKER_DATABASE__URL: database.url,
     CERTLOCKER_DATA_DIR: join(database.directory, 'gateway'),
     CERTLOCKER_HTTP__PORT: '0',
+    CERTLOCKER_BASTION__PORT: '0',
     CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
     CERTLOCKER_LIMITS__CALLS_PER_MINUTE: '1000000000',
   })

@@ -26,6 +26,7 @@ async function certlocker(...commandLine: string[]) {
   const io: CliIo = {
     stdout: collector((text) => (printed.out += text)),
     stderr: collector((text) => (printed.error += text)),
+    input: process.stdin,
     stdin: () => Promise.resolve(JSON.stringify(question)),
     environment: cliEnvironment({}),
     interrupted: new AbortController().signal,

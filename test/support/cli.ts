@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { run } from '../../src/cli/main.ts'
 
 export interface CliOutcome {
@@ -31,6 +31,7 @@ export function cliFor(url: string, apiKey: string | undefined): Cli {
     const exitCode = await run(argv, {
       stdout,
       stderr,
+      input: Readable.from([stdin]),
       stdin: async () => stdin,
       environment: { url, apiKey, mcpToken: undefined },
       interrupted,

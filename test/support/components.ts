@@ -10,6 +10,7 @@ export const components = {
   'mcp-conformance': { title: 'MCP conformance suite (official)', required: true },
   'mcp-python': { title: 'MCP client, Python SDK', required: false },
   regal: { title: 'Regal, the Rego linter', required: false },
+  sshd: { title: 'OpenSSH server', required: true },
   vault: { title: 'Vault (OpenBao)', required: true },
 } as const satisfies { readonly [name: string]: { readonly title: string; readonly required: boolean } }
 

@@ -74,6 +74,7 @@ async function startOn(place: Place): Promise<TestGateway> {
       CERTLOCKER_DATABASE__URL: place.url,
       CERTLOCKER_DATA_DIR: place.dataDir,
       CERTLOCKER_HTTP__PORT: '0',
+      CERTLOCKER_BASTION__PORT: '0',
       CERTLOCKER_BOOTSTRAP__ADMIN_KEY: place.adminKey,
       // Only tests about waiting wait.
       CERTLOCKER_APPROVALS__HOLD_SECONDS: '0',

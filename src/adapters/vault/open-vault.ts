@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
+import type { SshSigner } from '../../domain/ssh/ssh-signer.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Secret } from '../../kernel/secret.ts'
@@ -9,6 +10,7 @@ import { VaultClient } from './vault-client.ts'
 import type { VaultAuth } from './vault-login.ts'
 import type { VaultMeter } from './vault-meter.ts'
 import { VaultSession } from './vault-session.ts'
+import { VaultSshSigner } from './vault-ssh-signer.ts'
 import { createTransport } from './vault-transport.ts'
 
 /** The settings under `vault`, checked. */
@@ -17,7 +19,7 @@ export interface VaultSettings {
   readonly namespace?: string
   /** Certificates (PEM) that an https server is checked against, in place of the usual ones. */
   readonly caFile?: string
-  readonly mounts: { readonly kv: string }
+  readonly mounts: { readonly kv: string; readonly ssh?: string }
   readonly auth: {
     readonly method: VaultAuth['method']
     readonly mount?: string
@@ -43,6 +45,8 @@ export interface VaultDeps {
 
 export interface Vault {
   readonly source: SecretSource
+  /** Undefined unless `mounts.ssh` names the SSH engine. */
+  readonly signer: SshSigner | undefined
   /** Keeps the gateway's token good. To be called every few seconds. */
   readonly keepAlive: () => Promise<void>
   readonly close: () => Promise<void>
@@ -61,6 +65,7 @@ export async function openVault(settings: VaultSettings, deps: VaultDeps): Promi
   const client = new VaultClient({ address, namespace, transport, meter, ...limits })
   const session = new VaultSession({ client, auth: authOf(settings.auth), clock, log })
   return {
+    signer: mounts.ssh === undefined ? undefined : new VaultSshSigner({ session, mount: mounts.ssh }),
     source: storedBefore(sealedBox, new KvSource({ client, session, mount: mounts.kv, pinKey })),
     keepAlive: () => session.keepAlive(),
     close: async () => transport.close(),

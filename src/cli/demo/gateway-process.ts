@@ -30,6 +30,7 @@ export async function startGatewayProcess({
       ...childEnvironment(),
       CERTLOCKER_DATA_DIR: dataDir,
       CERTLOCKER_HTTP__PORT: '0',
+      CERTLOCKER_BASTION__PORT: '0',
       CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
       // Nobody decides while a question of the demo is held.
       CERTLOCKER_APPROVALS__HOLD_SECONDS: '1',

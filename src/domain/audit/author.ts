@@ -21,6 +21,8 @@ export interface AuthorDecision {
   readonly policy: { readonly revision: string; readonly digest: string } | null
   readonly inputDigest: string
   readonly record: DecisionRecord
+  /** What the policy laid on the operation. */
+  readonly obligations: readonly { readonly type: string; readonly properties: { readonly [name: string]: unknown } }[]
 }
 
 /** The gateway itself, for example a job that ends idle sessions. */

@@ -7,7 +7,7 @@ import { type EndReason, end, type Session } from './session.ts'
 import { endedSessionEntry } from './session-events.ts'
 
 /**
- * Ends one session: `closed` by its client, `admin` by a person. Its id is refused on every replica within a second. What
+ * Ends one session, and cuts the SSH sessions that it opened: `closed` by its client, `admin` by a person. Its id is refused on every replica within a second. What
  * a client does to its own sessions does not move the authority epoch; somebody else's word also stops calls under way.
  * @returns the ended session, NOT_FOUND, or STATE_CONFLICT when it has ended already
  */
@@ -24,7 +24,8 @@ export async function endSession(
     if (!after.ok) return after
     await work.sessions.end(after.value)
     work.record(endedSessionEntry(by, after.value))
-    if (reason !== 'closed') work.advanceAuthority()
+    const cut = await work.cutSsh(by, { sessionId: id }, 'session_ended')
+    if (reason !== 'closed' || cut.length > 0) work.advanceAuthority()
     return ok(after.value)
   })
 }

@@ -77,6 +77,11 @@ export class TokenStore {
     })
   }
 
+  /** What the latest token of a chain stands for, whether or not a session of it is active. */
+  async standingOfChain(chainId: string): Promise<TokenStanding | undefined> {
+    return this.#standing({ 'tokens.chain_id': chainId, 'tokens.rotated_at': null })
+  }
+
   async insert(token: Token, hash: Buffer): Promise<void> {
     await this.#db('tokens').insert(rowOfToken(token, hash))
     await replaceGroups(this.#db, membership, token.id, token.groups)

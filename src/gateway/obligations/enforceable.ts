@@ -1,10 +1,7 @@
 import { faults } from '../../kernel/faults.ts'
 import type { Decision, Obligation } from '../../policy/decision.schema.ts'
 
-/**
- * The obligations this gateway can carry out on a tool call. `record` is always met, since every call is recorded;
- * `max_ttl_seconds` binds what is issued for a time, and nothing is yet.
- */
+/** The obligations this gateway can carry out on a tool call. `record` is always met, since every call is recorded. */
 const enforced = new Set(['redact_result', 'max_result_bytes', 'suspend_agent', 'record', 'use_only'])
 
 /** Turns an allow whose obligations cannot be carried out into a denial. */
@@ -28,7 +25,11 @@ export function enforceable(decision: Decision, action: string): Decision {
   }
 }
 
+/** What is issued for a time. */
+const issuing = new Set(['ssh.request'])
+
 function canEnforce({ type }: Obligation, action: string): boolean {
+  if (type === 'max_ttl_seconds') return issuing.has(action)
   // A secret that may only be used has no way to be read.
   return enforced.has(type) && !(type === 'use_only' && action === 'secret.read')
 }

@@ -5,6 +5,9 @@ import { getSecret } from './get-secret.ts'
 import { listAllowedHosts } from './list-allowed-hosts.ts'
 import { listAllowedResources, type ToolsOn } from './list-allowed-resources.ts'
 import { requestApproval } from './request-approval.ts'
+import { endSshSession } from './end-ssh-session.ts'
+import { requestSshSession } from './request-ssh-session.ts'
+import { runSshCommand } from './run-ssh-command.ts'
 import { writeAuditEvent } from './write-audit-event.ts'
 
 type Deps = Parameters<typeof getSecret>[0] &
@@ -12,6 +15,7 @@ type Deps = Parameters<typeof getSecret>[0] &
   Omit<Parameters<typeof listAllowedResources>[0], 'toolsOn'> &
   Parameters<typeof getApproval>[0] &
   Omit<Parameters<typeof requestApproval>[0], 'toolNamed'> &
+  Parameters<typeof runSshCommand>[0] &
   Parameters<typeof writeAuditEvent>[0]
 
 export interface Catalog {
@@ -23,12 +27,17 @@ export interface Catalog {
 export function createCatalog(deps: Deps): Catalog {
   const secret = getSecret(deps)
   const hosts = listAllowedHosts(deps)
-  const toolsOn = { secret: [secret], host: [hosts] }
+  const requestSsh = requestSshSession(deps)
+  const runSsh = runSshCommand(deps)
+  const toolsOn = { secret: [secret], host: [hosts, requestSsh, runSsh] }
   const toolNamed = (name: string): Tool | undefined => tools.find((tool) => tool.name === name)
   const tools: readonly Tool[] = [
     listAllowedResources({ ...deps, toolsOn }),
     secret,
     hosts,
+    requestSsh,
+    runSsh,
+    endSshSession(deps),
     requestApproval({ ...deps, toolNamed }),
     getApproval(deps),
     writeAuditEvent(deps),

@@ -7,6 +7,7 @@ import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Session } from '../../domain/sessions/session.ts'
 import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
 import type { VerifyLauncher } from '../../domain/sessions/launcher.ts'
+import type { CommandRunner } from '../../domain/ssh/command-runner.ts'
 import type { Stores } from '../../domain/stores.ts'
 import { revokeReused } from '../../domain/tokens/rotate-token.ts'
 import type { TokenStanding } from '../../domain/tokens/token-standing.ts'
@@ -44,6 +45,7 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly activity: SessionActivity
   readonly callRate: CallRate
   readonly approvalWatch: ApprovalWatch
+  readonly commandRunner: CommandRunner
   readonly meter: CallMeter
   readonly live: LiveWork
   readonly log: Log
@@ -79,7 +81,11 @@ export function createMcp(deps: McpDeps): Mcp {
     inTransaction,
     authority,
     standingOf: (tokenId, sessionId) => stores.tokens.standingOf(tokenId, sessionId),
-    directory: createDirectory(authority.cache<SecretRecord | undefined>(), (name) => stores.secrets.findByName(name)),
+    directory: createDirectory(authority.cache<SecretRecord | undefined>(), {
+      secret: (name) => stores.secrets.findByName(name),
+      host: (name) => stores.hosts.find(name),
+      sshSession: (id) => stores.sshSessions.find(id),
+    }),
     released,
     live: deps.live,
     suspendByPolicy: createSuspendByPolicy({ inTransaction }),
@@ -104,6 +110,7 @@ export function createMcp(deps: McpDeps): Mcp {
     approvalDecideSeconds: settings.approvalDecideSeconds,
     approvalUseSeconds: settings.approvalUseSeconds,
     propose: (...question) => guard.propose(...question),
+    ssh: { inTransaction, clock: authority, stores, runner: deps.commandRunner, released },
     source: deps.source,
     auditLog,
     clock: authority,

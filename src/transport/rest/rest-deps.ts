@@ -4,6 +4,7 @@ import type { ExportRequest } from '../../domain/audit/export.ts'
 import type { ExposureStore } from '../../domain/audit/exposure-store.ts'
 import type { Verification } from '../../domain/audit/verify-log.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
+import type { SshSigner } from '../../domain/ssh/ssh-signer.ts'
 import type { Stores } from '../../domain/stores.ts'
 import type { InTransaction } from '../../domain/work.ts'
 import type { Simulation } from '../../gateway/access/simulation.ts'
@@ -24,6 +25,8 @@ export interface RestDeps {
   readonly source: SecretSource
   /** For so long at most what was approved can be used. */
   readonly approvalUseSeconds: number
+  readonly signer: Pick<SshSigner, 'publicKey'>
+  readonly recordingsDir: string
   readonly audit: {
     readonly store: AuditStore
     readonly exposures: ExposureStore

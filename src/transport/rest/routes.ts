@@ -11,6 +11,7 @@ import { policyRoutes } from './policy-routes.ts'
 import type { Route } from './route.ts'
 import { secretRoutes } from './secret-routes.ts'
 import { sessionRoutes } from './session-routes.ts'
+import { sshSessionRoutes } from './ssh-session-routes.ts'
 import { tokenRoutes } from './token-routes.ts'
 
 /** Where the table is mounted. */
@@ -26,6 +27,7 @@ export const routes: readonly Route[] = [
   ...secretRoutes,
   ...hostRoutes,
   ...sessionRoutes,
+  ...sshSessionRoutes,
   ...approvalRoutes,
   ...killRoutes,
   ...accessRoutes,

@@ -60,6 +60,7 @@ function shape<T extends object>(ajv: Ajv2020, schema: ObjectSchema): Shape<T> {
 function configured(ajv: Ajv2020): Ajv2020 {
   addFormats.default(ajv)
   ajv.addKeyword({ keyword: 'x-sensitive', schemaType: 'boolean' })
+  ajv.addKeyword({ keyword: 'x-agent-text', schemaType: 'boolean' })
   return ajv
 }
 

@@ -159,6 +159,8 @@ function aGuard(): Guard {
         afterIdentify = async () => undefined
         return secret
       },
+      host: (hostName) => stores.hosts.find(hostName),
+      sshSession: (_, id) => stores.sshSessions.find(id),
       denied: (_, secretName) => void deniedNames.push(secretName),
     },
     released: new ReleasedValues(),

@@ -22,9 +22,13 @@ const known: SecretRecord = {
 /** A directory, and the names for which it went to the registry. */
 function given() {
   const asked: string[] = []
-  const directory = createDirectory(new GenerationCache(), async (name) => {
-    asked.push(name)
-    return name === known.name ? known : undefined
+  const directory = createDirectory(new GenerationCache(), {
+    secret: async (name) => {
+      asked.push(name)
+      return name === known.name ? known : undefined
+    },
+    host: async () => undefined,
+    sshSession: async () => undefined,
   })
   return { directory, asked }
 }

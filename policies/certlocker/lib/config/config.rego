@@ -14,6 +14,9 @@ sound if {
 	is_object(config.approvalRequired)
 	is_object(config.approvalQuorum)
 	is_number(config.approvalUseSeconds)
+	is_number(config.sshTtlSecondsMax)
+	is_array(config.sshDeniedCommands)
+	is_array(config.sshArgvOnlyEnvironments)
 	is_number(config.distinctSecretsPerHourMax)
 	is_number(config.deniedNamesPerMinuteMax)
 }

@@ -175,12 +175,15 @@ _registry_reads := {
 	"secret.list_versions",
 	"secret.read_metadata",
 	"session.list",
+	"ssh_ca.read",
+	"ssh_session.list",
+	"ssh_session.read",
 	"token.list",
 	"token.read",
 }
 
 _reads := {
-	"operator": (_registry_reads | {"access.read"}),
+	"operator": ((_registry_reads | _through_the_bastion) | {"access.read"}),
 	"approver": _registry_reads,
 	"auditor": (_registry_reads | {
 		"access.read",
@@ -189,6 +192,7 @@ _reads := {
 		"audit.read",
 		"audit.verify",
 		"policy.read",
+		"ssh_session.view_recording",
 	}),
 	"policy_author": {
 		"audit.read",
@@ -197,6 +201,13 @@ _reads := {
 		"policy.read",
 		"policy.replay",
 	},
+}
+
+# As for an agent, one group that a person shares with the host is enough.
+_through_the_bastion := {
+	"ssh.command",
+	"ssh.connect",
+	"ssh.request",
 }
 
 _changes := {
@@ -218,6 +229,7 @@ _changes := {
 		"secret.reveal",
 		"secret.update",
 		"session.end",
+		"ssh_session.end",
 		"token.create",
 		"token.revoke",
 	},

@@ -46,7 +46,7 @@ _sufficient := {"certificate:request"} if input.call.action == "certificate.requ
 
 _sufficient := {"host:read"} if input.call.action == "host.list"
 
-_sufficient := {"ssh_session:request"} if input.call.action in {"ssh.request", "ssh.command"}
+_sufficient := {"ssh_session:request"} if input.call.action in _ssh
 
 _sufficient := {"probe:create"} if input.call.action == "probe.create"
 
@@ -55,6 +55,8 @@ _sufficient := {"probe:read"} if input.call.action == "probe.read"
 _sufficient := {"approval:request"} if input.call.action in {"approval.request", "approval.read"}
 
 _sufficient := {"audit:write"} if input.call.action == "audit.write"
+
+_ssh := {"ssh.command", "ssh.connect", "ssh.end", "ssh.request"}
 
 _sufficient := _every_scope if input.call.action == "resource.list"
 

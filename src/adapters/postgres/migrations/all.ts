@@ -11,6 +11,8 @@ import * as sealingKeys from './0015-sealing-keys.ts'
 import * as callCounts from './0016-call-counts.ts'
 import * as approvalVotes from './0018-approval-votes.ts'
 import * as killSwitch from './0021-kill-switch.ts'
+import * as sshSessions from './0019-ssh-sessions.ts'
+import * as bastions from './0020-bastions.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -32,4 +34,6 @@ export const migrations: readonly Migration[] = [
   { name: '0016-call-counts', ...callCounts },
   { name: '0018-approval-votes', ...approvalVotes },
   { name: '0021-kill-switch', ...killSwitch },
+  { name: '0019-ssh-sessions', ...sshSessions },
+  { name: '0020-bastions', ...bastions },
 ]
