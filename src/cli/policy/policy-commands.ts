@@ -123,7 +123,7 @@ async function tools(io: CliIo, { json }: OutputOptions): Promise<void> {
 }
 
 /** What the caller can mend is told in few words; a bug is left to throw. */
-function reporting<Arguments extends readonly unknown[]>(
+export function reporting<Arguments extends readonly unknown[]>(
   io: CliIo,
   action: (io: CliIo, ...given: Arguments) => Promise<void>,
 ) {
@@ -155,7 +155,8 @@ const fileErrors: ReadonlyMap<unknown, string> = new Map([
   ['EACCES', 'may not be used by this user'],
 ])
 
-function print(io: CliIo, json: boolean | undefined, value: unknown, text: string): void {
+/** Prints the value as JSON where that was asked for, else the text. */
+export function print(io: CliIo, json: boolean | undefined, value: unknown, text: string): void {
   io.stdout.write(json === true ? `${JSON.stringify(value, null, 2)}\n` : `${text}\n`)
 }
 
