@@ -3,6 +3,7 @@ import { openLauncherVerifier } from './adapters/oidc/launcher-verifier.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
 import { KeyRotation } from './adapters/sealed-box/key-rotation.ts'
+import { openPolicy } from './app/open-policy.ts'
 import { openRecord } from './app/open-record.ts'
 import { openSecrets } from './app/open-secrets.ts'
 import { openStore } from './app/open-store.ts'
@@ -11,7 +12,6 @@ import { bootstrapKeyHash } from './domain/people/bootstrap-key.ts'
 import { SessionActivity } from './domain/sessions/session-activity.ts'
 import { bindStores } from './domain/stores.ts'
 import { createInTransaction } from './domain/work.ts'
-import { openPolicy } from './gateway/open-policy.ts'
 import { gatewayJobs } from './jobs/gateway-jobs.ts'
 import { startSchedule } from './jobs/schedule.ts'
 import { FaultError } from './kernel/fault.ts'
@@ -37,7 +37,6 @@ export interface Gateway {
 }
 
 const STOP_GRACE_MS = 8_000
-const shippedBundle = new URL('../bundles/certlocker.tar.gz', import.meta.url).href
 
 /**
  * Puts the gateway together and starts it.
@@ -60,7 +59,6 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   const store = await openStore(config, log, undo)
   const { knex, authority, history } = store
   const record = await openRecord(config, io.auditLine, store, undo)
-  const policy = await openPolicy(config.policy.source ?? shippedBundle, record.auditLog)
   const adminKeyHash = await bootstrapKeyHash(knex, {
     configured: config.bootstrap.adminKey,
     now: new Date(authority.now()),
@@ -73,6 +71,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   const now = (): Date => new Date(authority.now())
   const inTransaction = createInTransaction({ transact: (body) => transaction(knex, body), auditLog, now })
   const stores = bindStores(knex)
+  const { policy, bundles, followPolicy } = await openPolicy(config, { ...store, stores, inTransaction }, log, undo)
   const metrics = createMetrics({
     auditQueueLength: () => auditLog.queueLength,
     poolConnections: store.connections,
@@ -93,6 +92,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     history,
     activity,
     policy,
+    bundles,
     ...secrets,
     verifyLauncher: config.launcher.oidc && (await openLauncherVerifier(config.launcher.oidc, authority)),
     faultOf: (error) => (error instanceof FaultError ? error.fault : databaseFault(error)),
@@ -102,7 +102,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
   const working = { knex, inTransaction, clock: authority, checkpointer, activity }
-  const jobs = gatewayJobs({ ...working, idleSeconds, inputDays, keepVaultToken })
+  const jobs = gatewayJobs({ ...working, idleSeconds, inputDays, keepVaultToken, followPolicy })
   const schedule = startSchedule(jobs, log)
   undo.push(() => schedule.stop())
   const { url } = await http.listen()

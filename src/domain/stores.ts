@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { AgentStore } from './agents/agent-store.ts'
 import { ApprovalStore } from './approvals/approval-store.ts'
+import { BundleStore } from './bundles/bundle-store.ts'
 import { GroupStore } from './groups/group-store.ts'
 import { HostStore } from './hosts/host-store.ts'
 import { IdempotencyStore } from './idempotency/idempotency-store.ts'
@@ -21,6 +22,7 @@ export interface Stores {
   readonly secrets: SecretStore
   readonly sessions: SessionStore
   readonly approvals: ApprovalStore
+  readonly bundles: BundleStore
   readonly idempotency: IdempotencyStore
 }
 
@@ -35,6 +37,7 @@ export function bindStores(db: Knex): Stores {
     secrets: new SecretStore(db),
     sessions: new SessionStore(db),
     approvals: new ApprovalStore(db),
+    bundles: new BundleStore(db),
     idempotency: new IdempotencyStore(db),
   }
 }

@@ -14,6 +14,7 @@ import type { Job } from './schedule.ts'
 
 const ACTIVITY_MS = 1_000
 const EXPIRY_MS = 2_000
+const FOLLOW_POLICY_MS = 500
 const PRUNE_MS = 3_600_000
 const VAULT_TOKEN_MS = 2_000
 
@@ -25,6 +26,8 @@ export interface GatewayJobDeps {
   readonly activity: SessionActivity
   readonly idleSeconds: number
   readonly inputDays: number
+  /** Serves the policy that another replica activated. */
+  readonly followPolicy: () => Promise<unknown>
   /** Undefined without Vault. */
   readonly keepVaultToken: (() => Promise<void>) | undefined
 }
@@ -42,6 +45,7 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
       everyMs: PRUNE_MS,
       run: () => pruneDecisions(deps.knex, deps.inputDays, deps.clock.now()),
     },
+    { name: 'follow-policy', everyMs: FOLLOW_POLICY_MS, run: deps.followPolicy },
     { name: 'forget-idempotency-keys', everyMs: PRUNE_MS, run: () => new IdempotencyStore(deps.knex).forgetOld() },
     ...(deps.keepVaultToken === undefined
       ? []

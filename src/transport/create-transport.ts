@@ -11,6 +11,7 @@ import type { InTransaction } from '../domain/work.ts'
 import { createSimulation } from '../gateway/access/simulation.ts'
 import { createAct } from '../gateway/act.ts'
 import { AuthFailures } from '../gateway/auth-failures.ts'
+import type { PolicyBundles } from '../gateway/bundles/policy-bundles.ts'
 import type { CallMeter } from '../gateway/call-meter.ts'
 import type { Fault } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
@@ -35,6 +36,7 @@ export interface Core {
   readonly history: CallHistory
   readonly activity: SessionActivity
   readonly policy: PolicyEngine
+  readonly bundles: PolicyBundles
   readonly source: SecretSource
   readonly hmacKey: Buffer
   readonly verifyLauncher: VerifyLauncher | undefined

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import { readBundle } from '../../policy/bundle.ts'
-import { type BundleProblem, bundleRemedies } from '../../policy/bundle-problem.ts'
+import { problemText } from '../../policy/bundle-problem.ts'
 import { verifySignature } from '../../policy/bundle-signature.ts'
 import { type PolicyKey, policyPrivateKey, policyPublicKey } from '../../policy/policy-key.ts'
 import type { PolicyVersion } from '../../policy/policy-engine.ts'
@@ -26,10 +26,10 @@ export async function signBundleFile(file: string, options: SignOptions): Promis
   if (options.alg !== undefined && options.alg !== algorithm)
     return err(`${options.key} signs with ${algorithm}, not ${options.alg}: leave --alg out or give another key`)
   const signed = signBundle(await readFile(file), key.value, options.scope)
-  if (!signed.ok) return err(problemText(file, signed.error))
+  if (!signed.ok) return err(`${file}: ${signed.error.code}: ${problemText(signed.error)}`)
   await writeFile(options.output ?? file, signed.value)
   const bundle = readBundle(signed.value)
-  return bundle.ok ? ok(bundle.value.version) : err(problemText(file, bundle.error))
+  return bundle.ok ? ok(bundle.value.version) : err(`${file}: ${bundle.error.code}: ${problemText(bundle.error)}`)
 }
 
 /** Verifies the signature of a bundle file. @returns which policy it is, or why not. @throws the system's error about a file */
@@ -40,12 +40,8 @@ export async function verifyBundleFile(
   const key = policyPublicKey(await readFile(keyFile, 'utf8'), keyId)
   if (!key.ok) return err(`${keyFile} ${key.error}`)
   const bundle = readBundle(await readFile(file))
-  if (!bundle.ok) return err(problemText(file, bundle.error))
+  if (!bundle.ok) return err(`${file}: ${bundle.error.code}: ${problemText(bundle.error)}`)
   const verified = verifySignature(bundle.value.files, { keys: [key.value], scope })
-  if (!verified.ok) return err(problemText(file, verified.error))
+  if (!verified.ok) return err(`${file}: ${verified.error.code}: ${problemText(verified.error)}`)
   return ok({ ...bundle.value.version, algorithm: key.value.algorithm })
-}
-
-function problemText(file: string, { code, detail }: BundleProblem): string {
-  return `${file}: ${code}: ${detail}. ${bundleRemedies[code]}`
 }
