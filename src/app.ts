@@ -6,6 +6,7 @@ import { KeyRotation } from './adapters/sealed-box/key-rotation.ts'
 import { BastionRunner } from './adapters/ssh/bastion-runner.ts'
 import { joinReplicas } from './app/join-replicas.ts'
 import { openBastion } from './app/open-bastion.ts'
+import { openPolicy } from './app/open-policy.ts'
 import { openRecord } from './app/open-record.ts'
 import { openSecrets } from './app/open-secrets.ts'
 import { openStore } from './app/open-store.ts'
@@ -17,7 +18,6 @@ import { bindStores } from './domain/stores.ts'
 import { CallCountStore } from './domain/tokens/call-count-store.ts'
 import { createInTransaction } from './domain/work.ts'
 import { CallRate } from './gateway/call-rate.ts'
-import { openPolicy } from './gateway/open-policy.ts'
 import type { LiveWork } from './gateway/live-work.ts'
 import { gatewayJobs, replicaJobs } from './jobs/gateway-jobs.ts'
 import { type Job, startSchedule } from './jobs/schedule.ts'
@@ -50,7 +50,6 @@ export interface Gateway {
 }
 
 const STOP_GRACE_MS = 8_000
-const shippedBundle = new URL('../bundles/certlocker.tar.gz', import.meta.url).href
 
 /**
  * Puts the gateway together and starts it.
@@ -70,10 +69,10 @@ export function openKeys(config: Config, log: Log): Promise<{ readonly keys: Key
 
 async function compose(config: Config, io: AppIo, role: Role, undo: Undo): Promise<Omit<Gateway, 'stop'>> {
   const core = await openCore(config, io, undo)
-  const { log, stores, authority, keepVaultToken } = core
+  const { log, stores, authority, keepVaultToken, followPolicy } = core
   const bastion = role === 'gateway' ? undefined : await openBastion(config, { ...core, clock: authority }, undo)
   const { live, replica } = await joinReplicas(stores, authority, log, undo)
-  const everywhere = replicaJobs({ stores, clock: authority, replica, keepVaultToken })
+  const everywhere = replicaJobs({ stores, clock: authority, replica, followPolicy, keepVaultToken })
   if (role !== 'bastion') return { url: await openGateway(config, io, { ...core, live, everywhere }, undo), bastion }
   const schedule = startSchedule(everywhere, log)
   undo.push(() => schedule.stop())
@@ -86,7 +85,6 @@ async function openCore(config: Config, io: AppIo, undo: Undo) {
   const store = await openStore(config, log, undo)
   const { knex, authority, history } = store
   const record = await openRecord(config, io.auditLine, store, log, undo)
-  const policy = await openPolicy(config.policy.source ?? shippedBundle, record.auditLog)
   const adminKeyHash = await bootstrapKeyHash(knex, {
     configured: config.bootstrap.adminKey,
     now: new Date(authority.now()),
@@ -98,6 +96,7 @@ async function openCore(config: Config, io: AppIo, undo: Undo) {
   const now = (): Date => new Date(authority.now())
   const inTransaction = createInTransaction({ transact: (body) => transaction(knex, body), auditLog, now })
   const stores = bindStores(knex)
+  const policies = await openPolicy(config, { ...store, stores, inTransaction }, log, undo)
   const metrics = createMetrics({
     auditQueueLength: () => auditLog.queueLength,
     poolConnections: store.connections,
@@ -105,8 +104,8 @@ async function openCore(config: Config, io: AppIo, undo: Undo) {
   })
   const secrets = await openSecrets(config, store, metrics.vault, log, undo)
   const faultOf = (error: unknown): Fault => (error instanceof FaultError ? error.fault : databaseFault(error))
-  const opened = { log, knex, authority, history, policy, adminKeyHash, inTransaction, stores, metrics, faultOf }
-  return { ...opened, ...record, ...secrets }
+  const opened = { log, knex, authority, history, adminKeyHash, inTransaction, stores, metrics, faultOf }
+  return { ...opened, ...record, ...policies, ...secrets }
 }
 
 type Core = Awaited<ReturnType<typeof openCore>>

@@ -26,8 +26,10 @@ export async function run(argv: readonly string[], io: CliIo = processIo()): Pro
   })
   try {
     // Its tools are heavy to load, and no other command needs them.
-    if (!isOtherCommand(program, argv[0]))
-      (await import('./policy/policy-commands.ts')).registerPolicyCommands(program, io)
+    if (!isOtherCommand(program, argv[0])) {
+      ;(await import('./policy/policy-commands.ts')).registerPolicyCommands(program, io)
+      ;(await import('./policy/bundle-commands.ts')).registerBundleCommands(program, io)
+    }
     await program.parseAsync(argv, { from: 'user' })
     return exitCode
   } catch (error) {

@@ -18,7 +18,6 @@ export const policySettingsSchema = {
     },
     requireSignature: {
       type: 'boolean',
-      default: true,
       description: 'Refuse unsigned bundles; unless it is set, those of a file: URL and the shipped one are excepted',
     },
     scope: { type: 'string', minLength: 1, description: 'Scope that the signature of a bundle must carry' },

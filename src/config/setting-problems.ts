@@ -6,6 +6,7 @@ import { privateFileProblem } from '../kernel/private-file.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { Config } from './config.schema.ts'
 import type { ConfigProblem } from './config-problem.ts'
+import { keyFileOf } from './key-file-setting.ts'
 import { plaintextProblem } from './plaintext-problem.ts'
 
 /** What no schema can say about settings of the right form. */
@@ -15,6 +16,7 @@ export async function settingProblems(config: Config): Promise<readonly ConfigPr
     plaintextProblem(config),
     database.url && databaseUrlProblem(database.url),
     isTimeZone(policy.timeZone) ? undefined : { place: 'policy.timeZone', problem: 'is no time zone known here' },
+    ...(await Promise.all(policy.publicKeys.map((key) => fileProblem('policy.publicKeys', keyFileOf(key).file)))),
     ...http.trustedProxies.map((text) => networkProblem('http.trustedProxies', text)),
     ...egress.privateCidrs.map((text) => networkProblem('egress.privateCidrs', text)),
     http.tls && (await fileProblem('http.tls.certFile', http.tls.certFile)),

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { AgentStore } from './agents/agent-store.ts'
 import { ApprovalStore } from './approvals/approval-store.ts'
+import { BundleStore } from './bundles/bundle-store.ts'
 import { GroupStore } from './groups/group-store.ts'
 import { HostStore } from './hosts/host-store.ts'
 import { IdempotencyStore } from './idempotency/idempotency-store.ts'
@@ -31,6 +32,7 @@ export interface Stores {
   readonly approvals: ApprovalStore
   readonly kills: KillStore
   readonly replicas: ReplicaStore
+  readonly bundles: BundleStore
   readonly idempotency: IdempotencyStore
 }
 
@@ -50,6 +52,7 @@ export function bindStores(db: Knex): Stores {
     approvals: new ApprovalStore(db),
     kills: new KillStore(db),
     replicas: new ReplicaStore(db),
+    bundles: new BundleStore(db),
     idempotency: new IdempotencyStore(db),
   }
 }

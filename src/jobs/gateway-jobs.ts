@@ -21,6 +21,7 @@ const ACTIVITY_MS = 1_000
 const CALL_COUNTS_MS = 1_000
 const EXPIRY_MS = 2_000
 const FORGET_COUNTS_MS = 60_000
+const FOLLOW_POLICY_MS = 500
 const PRUNE_MS = 3_600_000
 const VAULT_TOKEN_MS = 2_000
 
@@ -63,12 +64,15 @@ export function replicaJobs(deps: {
   readonly clock: Clock
   /** The id of this process. */
   readonly replica: string
+  /** Serves the policy that another replica activated. */
+  readonly followPolicy: () => Promise<unknown>
   /** Undefined without Vault. */
   readonly keepVaultToken: (() => Promise<void>) | undefined
 }): readonly Job[] {
   const { keepVaultToken } = deps
   return [
     { name: 'say-seen', everyMs: killTimes.seenEveryMs, run: () => saySeen(deps, deps.replica) },
+    { name: 'follow-policy', everyMs: FOLLOW_POLICY_MS, run: deps.followPolicy },
     ...(keepVaultToken === undefined
       ? []
       : [{ name: 'keep-vault-token', everyMs: VAULT_TOKEN_MS, run: keepVaultToken }]),

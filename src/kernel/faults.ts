@@ -1,3 +1,5 @@
+import { bundleFaults } from './bundle-faults.ts'
+
 /**
  * Every refusal the software can express: what kind it is, which HTTP status carries it, whether the same call may be
  * tried again unchanged, and the text a caller sees when nothing more precise is known. Codes are append-only.
@@ -59,6 +61,13 @@ export const faults = {
     http: 429,
     retry: true,
     text: 'The token has too many active sessions; end one, or wait until one idles out',
+  },
+  ...bundleFaults,
+  BUNDLE_OWN_PUSH: {
+    kind: 'forbidden',
+    http: 403,
+    retry: false,
+    text: 'Whoever pushed a bundle cannot decide about it; another admin has to',
   },
   CONFIGURATION_INVALID: {
     kind: 'internal',

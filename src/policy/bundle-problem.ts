@@ -1,13 +1,7 @@
+import { bundleFaults } from '../kernel/bundle-faults.ts'
 import { err } from '../kernel/result.ts'
 
-export type BundleProblemCode =
-  | 'BUNDLE_TOO_LARGE'
-  | 'BUNDLE_MALFORMED'
-  | 'BUNDLE_DATA_UNDER_POLICY'
-  | 'BUNDLE_MODULE_INVALID'
-  | 'BUNDLE_BUILTIN_UNKNOWN'
-  | 'BUNDLE_SELF_TEST_FAILED'
-  | 'BUNDLE_TOO_SLOW'
+export type BundleProblemCode = keyof typeof bundleFaults
 
 /** Why a bundle is refused. The last good one goes on serving. */
 export interface BundleProblem {
@@ -21,6 +15,11 @@ export function refused(
   detail: string,
 ): { readonly ok: false; readonly error: BundleProblem } {
   return err({ code, detail })
+}
+
+/** What was found, and what to do about it. */
+export function problemText({ code, detail }: BundleProblem): string {
+  return `${detail}. ${bundleFaults[code].text}`
 }
 
 const DETAIL_CHARACTERS = 256

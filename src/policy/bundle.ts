@@ -33,7 +33,26 @@ const manifestSchema = {
     },
     metadata: {
       type: 'object',
-      properties: { sequence: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } },
+      properties: {
+        sequence: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+        inputSchema: { type: 'string', maxLength: 64 },
+        decisionSchema: { type: 'string', maxLength: 64 },
+        shippedDigest: { type: 'string', maxLength: 80 },
+        /** Questions whose answers its authors promise; the gateway asks them before it activates the bundle. */
+        vectors: {
+          type: 'array',
+          maxItems: 1000,
+          items: {
+            type: 'object',
+            required: ['name', 'input', 'effect'],
+            properties: {
+              name: { type: 'string', maxLength: 256 },
+              input: { type: 'object' },
+              effect: { enum: ['allow', 'deny', 'require_approval'] },
+            },
+          },
+        },
+      },
     },
   },
 } as const
@@ -58,11 +77,13 @@ export interface Bundle {
  * `patch.json` above all, since a delta cannot be signed), and data where policies live, since data merges with rules.
  */
 export function readBundle(tarball: Uint8Array): Result<Bundle, BundleProblem> {
-  const unpacked = unpack(tarball)
+  const unpacked = unpackBundle(tarball)
   if (!unpacked.ok) return unpacked
   const tar = readTar(unpacked.value)
   if (!tar.ok) return tar
   const files = tar.value
+  if (files.has('patch.json'))
+    return refused('BUNDLE_DELTA', 'patch.json makes it a delta bundle, which cannot be signed')
   const stranger = [...files.keys()].find((name) => !expectedName.test(name))
   if (stranger !== undefined) return refused('BUNDLE_MALFORMED', `${stranger} has no place in a bundle`)
   const wasm = files.get('policy.wasm')
@@ -78,7 +99,8 @@ export function readBundle(tarball: Uint8Array): Result<Bundle, BundleProblem> {
 
 const expectedName = /^(policy\.wasm|data\.json|\.manifest|\.signatures\.json|.+\.rego)$/
 
-function unpack(tarball: Uint8Array): Result<Buffer, BundleProblem> {
+/** Unzips a bundle within its bounds. @returns the tar archive */
+export function unpackBundle(tarball: Uint8Array): Result<Buffer, BundleProblem> {
   if (tarball.length > bundleBounds.tarballBytesMax) {
     return refused('BUNDLE_TOO_LARGE', `the tarball is larger than ${bundleBounds.tarballBytesMax} bytes`)
   }

@@ -18,14 +18,21 @@ const EVALUATION_BUDGET_MS = 100
  * @param cpuMs the processor time spent so far, in milliseconds
  */
 export function selfTest(instance: WasmInstance, cpuMs: () => number): Result<undefined, BundleProblem> {
+  for (const answered of selfTestSteps(instance, cpuMs)) if (!answered.ok) return answered
+  return ok(undefined)
+}
+
+/** The same, question by question, so that others can have their turn in between. */
+export function* selfTestSteps(
+  instance: WasmInstance,
+  cpuMs: () => number,
+): Generator<Result<undefined, BundleProblem>, void> {
   for (const items of ladder) {
     for (const [kind, action] of asked) {
       const input = question(kind, action, items)
-      const answered = answersInTime(() => checked(instance, input), cpuMs, `${action} with lists of ${items}`)
-      if (!answered.ok) return answered
+      yield answersInTime(() => checked(instance, input), cpuMs, `${action} with lists of ${items}`)
     }
   }
-  return ok(undefined)
 }
 
 function answersInTime(ask: () => void, cpuMs: () => number, question: string): Result<undefined, BundleProblem> {

@@ -35,6 +35,33 @@ export function readTar(archive: Buffer): Result<ReadonlyMap<string, Buffer>, Bu
   return malformed('the archive has no end')
 }
 
+/**
+ * The archive with one file more, in place of one of that name.
+ * @param files what `readTar` gave for this archive
+ */
+export function withFile(archive: Buffer, files: ReadonlyMap<string, Buffer>, name: string, content: Buffer): Buffer {
+  const kept = [...files]
+    .filter(([other]) => other !== name)
+    .map(([, { byteOffset, length }]) => {
+      const start = byteOffset - archive.byteOffset
+      return archive.subarray(start - BLOCK_BYTES, start + Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES)
+    })
+  const padding = Buffer.alloc(-content.length & (BLOCK_BYTES - 1))
+  return Buffer.concat([...kept, headerOf(`/${name}`, content.length), content, padding, Buffer.alloc(2 * BLOCK_BYTES)])
+}
+
+function headerOf(path: string, size: number): Buffer {
+  const header = Buffer.alloc(BLOCK_BYTES)
+  const field = (text: string, at: number) => header.write(text, at, 'latin1')
+  field(path, 0)
+  field('0000600\0' + '0000000\0'.repeat(2), 100)
+  field(`${size.toString(8).padStart(11, '0')}\0${'0'.repeat(11)}\0`, 124)
+  field('0', 156)
+  field('ustar\x0000', 257)
+  field(`${checksum(header).toString(8).padStart(6, '0')}\0 `, 148)
+  return header
+}
+
 const FILE = '0'.charCodeAt(0)
 
 function malformed(detail: string): { readonly ok: false; readonly error: BundleProblem } {

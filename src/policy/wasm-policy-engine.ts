@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ok, type Result } from '../kernel/result.ts'
 import type { Bundle } from './bundle.ts'
 import { type BundleProblem, thrownText } from './bundle-problem.ts'
@@ -6,7 +7,7 @@ import type { Decision } from './decision.schema.ts'
 import { inputProblem } from './input-check.ts'
 import { inputStringMax, type PolicyInput } from './input.schema.ts'
 import type { PolicyEngine, PolicyVersion } from './policy-engine.ts'
-import { selfTest } from './self-test.ts'
+import { selfTest, selfTestSteps } from './self-test.ts'
 import { compileModule, instantiate, type WasmInstance } from './wasm-instance.ts'
 
 /** A policy engine whose policy can be replaced while it serves. */
@@ -16,6 +17,19 @@ export interface ActivatablePolicyEngine extends PolicyEngine {
    * Blocks for the self-test, a fraction of a second for a sound bundle. Neither signature nor sequence is looked at here.
    */
   activate(bundle: Bundle): Result<PolicyVersion, BundleProblem>
+
+  /** The first half of `activate`: loads and tests a bundle, giving way to other work between two questions. */
+  load(bundle: Bundle): Promise<Result<PreparedPolicy, BundleProblem>>
+
+  /** The second half, in one step: whatever is asked from now on is decided by this policy, and by it alone. */
+  serve(prepared: PreparedPolicy): PolicyVersion
+}
+
+/** A policy that was loaded and tested. It answers as it will when it serves. */
+export interface PreparedPolicy {
+  readonly version: PolicyVersion
+  /** As `PolicyEngine.decide`. */
+  decide(input: PolicyInput): Decision
 }
 
 export interface PolicyEngineDeps {
@@ -30,23 +44,40 @@ const noPolicy: PolicyVersion = { revision: '', digest: '', sequence: 0 }
 
 /** The policy decision point on OPA's WebAssembly modules. Starts without a policy, so that everything is denied. */
 export function createPolicyEngine(deps: PolicyEngineDeps = { cpuMs: processCpuMs }): ActivatablePolicyEngine {
-  let serving: Serving | undefined
+  let serving: PreparedPolicy | undefined
 
   return {
     active: () => serving?.version,
     activate(bundle) {
-      const candidate = prepare(bundle, deps)
+      const candidate = instantiated(bundle)
       if (!candidate.ok) return candidate
-      serving = candidate.value
+      const tested = selfTest(candidate.value.instance, deps.cpuMs)
+      if (!tested.ok) return tested
+      serving = candidate.value.policy
       return ok(serving.version)
     },
-    decide: (input) => ({ decision: decideWith(serving, input), policy: serving?.version ?? noPolicy }),
+    async load(bundle) {
+      const candidate = instantiated(bundle)
+      if (!candidate.ok) return candidate
+      for (const tested of selfTestSteps(candidate.value.instance, deps.cpuMs)) {
+        if (!tested.ok) return tested
+        await nextTurn()
+      }
+      return ok(candidate.value.policy)
+    },
+    serve(prepared) {
+      serving = prepared
+      return serving.version
+    },
+    decide: (input) => ({
+      decision: serving === undefined ? decideWith(undefined, input) : serving.decide(input),
+      policy: serving?.version ?? noPolicy,
+    }),
   }
 }
 
-/** The active policy. The instance comes and goes, the compiled module stays. */
+/** A loaded policy. The instance comes and goes, the compiled module stays. */
 interface Serving {
-  readonly version: PolicyVersion
   readonly module: WebAssembly.Module
   readonly data: object
   current: Started | undefined
@@ -57,15 +88,15 @@ interface Started {
   readonly memoryBytesMax: number
 }
 
-function prepare(bundle: Bundle, { cpuMs }: PolicyEngineDeps): Result<Serving, BundleProblem> {
+/** The instance is for the test, which makes it grow to the worst case; the policy makes its own afresh. */
+function instantiated(bundle: Bundle): Result<{ instance: WasmInstance; policy: PreparedPolicy }, BundleProblem> {
   const module = compileModule(bundle)
   if (!module.ok) return module
   const candidate = instantiate(module.value, bundle.data)
   if (!candidate.ok) return candidate
-  const tested = selfTest(candidate.value, cpuMs)
-  if (!tested.ok) return tested
-  // The tested instance has grown to the worst case, so the one that serves is made afresh.
-  return ok({ version: bundle.version, module: module.value, data: bundle.data, current: undefined })
+  const { version, data } = bundle
+  const serving: Serving = { module: module.value, data, current: undefined }
+  return ok({ instance: candidate.value, policy: { version, decide: (input) => decideWith(serving, input) } })
 }
 
 function decideWith(serving: Serving | undefined, input: PolicyInput): Decision {

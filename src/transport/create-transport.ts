@@ -14,6 +14,7 @@ import type { InTransaction } from '../domain/work.ts'
 import { createSimulation } from '../gateway/access/simulation.ts'
 import { createAct } from '../gateway/act.ts'
 import { AuthFailures } from '../gateway/auth-failures.ts'
+import type { PolicyBundles } from '../gateway/bundles/policy-bundles.ts'
 import type { CallMeter } from '../gateway/call-meter.ts'
 import type { CallRate } from '../gateway/call-rate.ts'
 import type { LiveWork } from '../gateway/live-work.ts'
@@ -43,6 +44,7 @@ export interface Core {
   readonly callRate: CallRate
   readonly approvalWatch: ApprovalWatch
   readonly policy: PolicyEngine
+  readonly bundles: PolicyBundles
   readonly source: SecretSource
   readonly signer: SshSigner
   readonly commandRunner: CommandRunner

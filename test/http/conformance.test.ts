@@ -127,6 +127,9 @@ const steps = (): readonly Step[] => [
   { id: 'revokeApiKey', of: ids['apiKey'] ?? '' },
 ]
 
+/** Their answers are held against their schemas where there are bundles to push: policy-bundles.test.ts. */
+const ofBundles = new Set(['pushPolicyBundle', 'activatePolicyBundle', 'discardPolicyBundle', 'rollbackPolicy'])
+
 describe('every route', () => {
   test('answers with the status, content type and schema that OpenAPI promises', async () => {
     const ajv = new Ajv2020({ allErrors: true, strict: false })
@@ -160,7 +163,12 @@ describe('every route', () => {
       steps()
         .map(({ id }) => id)
         .toSorted(),
-    ).toEqual(routes.map(({ id }) => id).toSorted())
+    ).toEqual(
+      routes
+        .map(({ id }) => id)
+        .filter((id) => !ofBundles.has(id))
+        .toSorted(),
+    )
   })
 
   test('needs a key, also for what is not there', async () => {

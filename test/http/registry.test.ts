@@ -164,6 +164,10 @@ describe('the policy', () => {
         digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
         sequence: expect.any(Number),
       },
+      sequenceFloor: 0,
+      history: [expect.objectContaining({ state: 'active', source: 'shipped', pushedBy: null })],
+      held: [],
+      lastError: null,
     })
   })
 })

@@ -193,14 +193,18 @@ describe('a bundle that is no policy', () => {
     ['missing', undefined],
     ['empty', ''],
     ['no archive', 'not a bundle'],
-  ])('(%s) keeps the gateway from starting, and what it says names the setting', async (name, content) => {
+  ])('(%s) keeps a new gateway from starting; one with a last good bundle goes on with that', async (name, content) => {
     const file = join(gateway.dataDir, `${name}.tar.gz`)
     if (content !== undefined) await writeFile(file, content)
-    const before = gateway
-    await expect(before.restart({ CERTLOCKER_POLICY__SOURCE: pathToFileURL(file).href })).rejects.toMatchObject({
+    const settings = { CERTLOCKER_POLICY__SOURCE: pathToFileURL(file).href }
+    await expect(testGateway(settings)).rejects.toMatchObject({
       fault: { code: 'CONFIGURATION_INVALID', message: expect.stringContaining('policy') },
     })
-    gateway = await before.restart()
+    gateway = await gateway.restart(settings)
+    expect((await gateway.api.get('/policy')).body).toMatchObject({
+      active: { revision: 'r1' },
+      lastError: { code: expect.stringMatching(/^BUNDLE_/), source: settings.CERTLOCKER_POLICY__SOURCE },
+    })
   })
 })
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { digestOf } from '../../kernel/digest.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import { readBundle } from '../../policy/bundle.ts'
+import { shippedDigestOf } from '../../policy/shipped-rules.ts'
 import { bundleDirectory, inStage } from './in-stage.ts'
 import { packageFacts, packageRoot } from './package-root.ts'
 import { runOpa } from './run-opa.ts'
@@ -63,8 +63,7 @@ export async function writeBundle({ bytes, digest }: BuiltBundle, file: string):
 export function digestOfShipped(tarball: Uint8Array): string {
   const bundle = readBundle(tarball)
   if (!bundle.ok) throw new Error(`opa built what the gateway refuses: ${bundle.error.code} ${bundle.error.detail}`)
-  const rules = [...bundle.value.files].filter(([name]) => name.startsWith('certlocker/') && name.endsWith('.rego'))
-  return digestOf(Object.fromEntries(rules.map(([name, text]) => [name, sha256(text)])))
+  return shippedDigestOf(bundle.value.files)
 }
 
 // Data lives below certlocker/config; that is checked where a bundle is read, since roots may not overlap.

@@ -21,7 +21,7 @@ export async function readJsonBody(req: IncomingMessage): Promise<Result<unknown
 export async function readJson(req: IncomingMessage): Promise<Result<unknown, Fault>> {
   const encoding = req.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') return invalid('The body must not be compressed')
-  const bytes = await readBounded(req)
+  const bytes = await readBounded(req, bodyBytesMax)
   if (bytes === undefined)
     return err(fault('BODY_TOO_LARGE', { message: `The body is larger than ${bodyBytesMax} bytes` }))
   if (bytes.length === 0) return ok(undefined)
@@ -31,8 +31,16 @@ export async function readJson(req: IncomingMessage): Promise<Result<unknown, Fa
   return parse(bytes)
 }
 
-async function readBounded(req: IncomingMessage): Promise<Buffer | undefined> {
-  if (Number(req.headers['content-length'] ?? 0) > bodyBytesMax) return tooLarge(req)
+/** Reads a body as it is. @returns BODY_TOO_LARGE past the bound */
+export async function readUpload(req: IncomingMessage, bytesMax: number): Promise<Result<Buffer, Fault>> {
+  const bytes = await readBounded(req, bytesMax)
+  return bytes === undefined
+    ? err(fault('BODY_TOO_LARGE', { message: `The body is larger than ${bytesMax} bytes` }))
+    : ok(bytes)
+}
+
+async function readBounded(req: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
+  if (Number(req.headers['content-length'] ?? 0) > bytesMax) return tooLarge(req)
   // Listeners, since an async iterator costs as much as parsing the usual body.
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = []
@@ -40,7 +48,7 @@ async function readBounded(req: IncomingMessage): Promise<Buffer | undefined> {
     const onData = (part: Buffer): void => {
       parts.push(part)
       length += part.length
-      if (length <= bodyBytesMax) return
+      if (length <= bytesMax) return
       req.off('data', onData)
       resolve(tooLarge(req))
     }

@@ -4,7 +4,7 @@ import { canonicalJson } from '../../kernel/canonical-json.ts'
 import { fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { RestDeps } from './rest-deps.ts'
-import type { Answer, Route, RouteRefusal, SentRequest } from './route.ts'
+import { Accepted, type Answer, type Route, type RouteRefusal, type SentRequest } from './route.ts'
 
 export interface RouteAnswer {
   readonly status: number
@@ -38,7 +38,7 @@ export async function answerOnce(
 
   const answered = await answer(deps, route, caller, sent)
   if (answered.ok)
-    await idempotency.answered(request, { status: route.status, body: lasting(route, answered.value.body) })
+    await idempotency.answered(request, { status: answered.value.status, body: lasting(route, answered.value.body) })
   else await idempotency.release(request)
   return answered
 }
@@ -53,13 +53,17 @@ async function answer(
   sent: SentRequest,
 ): Promise<Result<RouteAnswer, RouteRefusal>> {
   const result = await route.answer(deps, caller, sent)
-  return result.ok ? ok({ status: route.status, body: result.value, isReplayed: false }) : result
+  if (!result.ok) return result
+  return result.value instanceof Accepted
+    ? ok({ status: 202, body: result.value.answer, isReplayed: false })
+    : ok({ status: route.status, body: result.value, isReplayed: false })
 }
 
 /** Keyed, since a body may hold a value that a bare digest would let one guess. */
-function macOf({ id: route }: Route, { id, query, body = null }: SentRequest, hmacKey: Buffer): Buffer {
+function macOf({ id: route }: Route, { id, query, body = null, bytes }: SentRequest, hmacKey: Buffer): Buffer {
   return createHmac('sha256', hmacKey)
     .update(`certlocker.request/v1 ${canonicalJson({ body, id, query, route })}`)
+    .update(bytes)
     .digest()
 }
 

@@ -102,7 +102,7 @@ export function openApiDocument(
 }
 
 function operation(route: Route): object {
-  const { id, summary, action, breakGlass, status, contentType, otherContents, response, body } = route
+  const { id, summary, action, breakGlass, status, contentType, otherContents, response, body, upload } = route
   const schema = withReferences(response)
   return {
     operationId: id,
@@ -118,6 +118,14 @@ function operation(route: Route): object {
           requestBody: {
             required: (body.required ?? []).length > 0,
             content: { 'application/json': { schema: withReferences(body), example: exampleOf(body) } },
+          },
+        }),
+    ...(upload === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: { [upload.contentType]: { schema: { type: 'string', format: 'binary' } } },
           },
         }),
     responses: {

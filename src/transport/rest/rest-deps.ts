@@ -8,6 +8,7 @@ import type { SshSigner } from '../../domain/ssh/ssh-signer.ts'
 import type { Stores } from '../../domain/stores.ts'
 import type { InTransaction } from '../../domain/work.ts'
 import type { Simulation } from '../../gateway/access/simulation.ts'
+import type { PolicyBundles } from '../../gateway/bundles/policy-bundles.ts'
 import type { Act } from '../../gateway/act.ts'
 import type { Catalog } from '../../gateway/tools/catalog.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -37,6 +38,7 @@ export interface RestDeps {
     readonly publicPem: string
   }
   readonly policy: Pick<PolicyEngine, 'active'>
+  readonly bundles: PolicyBundles
   /** Asks the policy what would be, with no effect. */
   readonly simulation: Simulation
   readonly catalog: Catalog

@@ -6,7 +6,7 @@ import { fault } from '../../kernel/fault.ts'
 import { type FaultCode, faults } from '../../kernel/faults.ts'
 import { answerError, answerFault } from '../http/error-boundary.ts'
 import type { HttpContext, HttpMiddleware, HttpState } from '../http/http-context.ts'
-import { readJsonBody } from '../http/read-json-body.ts'
+import { readJsonBody, readUpload } from '../http/read-json-body.ts'
 import { type Authenticate, createAuthenticate } from './authenticate.ts'
 import { answerOnce } from './numbered-request.ts'
 import { openApiDocument } from './openapi.ts'
@@ -79,10 +79,12 @@ async function answer(
   ctx: HttpContext,
   { caller, id }: { readonly caller: OperatorCaller; readonly id: string },
 ): Promise<void> {
+  const uploaded = route.upload === undefined ? undefined : await readUpload(ctx.req, route.upload.bytesMax)
+  if (uploaded?.ok === false) return answerFault(ctx, uploaded.error)
   const body = route.body === undefined ? undefined : await readJsonBody(ctx.req)
   if (body?.ok === false) return answerFault(ctx, body.error)
   if (/[\p{Cc}\p{Cs}]/u.test(id)) return answerFault(ctx, fault('NOT_FOUND'))
-  const sent = { id, query: { ...ctx.query }, body: body?.value }
+  const sent = { id, query: { ...ctx.query }, body: body?.value, bytes: uploaded?.value ?? nothing }
   const result = await answerOnce(deps, route, caller, sent, ctx.get('idempotency-key') || undefined)
   if (!result.ok) return refuse(ctx, result.error)
   if (result.value.isReplayed) ctx.set('Idempotency-Replayed', 'true')
@@ -91,6 +93,8 @@ async function answer(
   ctx.body = answered instanceof Download ? answered.stream : answered
   ctx.type = answered instanceof Download ? answered.contentType : route.contentType
 }
+
+const nothing = Buffer.alloc(0)
 
 function refuse(ctx: HttpContext, refusal: RouteRefusal): void {
   if (refusal.kind === 'fault') return answerFault(ctx, refusal.fault)

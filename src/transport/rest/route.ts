@@ -13,6 +13,15 @@ import { bodyShape, type ObjectSchema, type Problem, queryShape, type Shape } fr
 /** A JSON object, or, where the route says another content type, a text; or a download. */
 export type Answer = object | string
 
+/** An answer that says 202: what was asked for waits for somebody else. */
+export class Accepted {
+  readonly answer: object
+
+  constructor(answer: object) {
+    this.answer = answer
+  }
+}
+
 /** A stream, and what it is where the route may answer in several types. */
 export class Download {
   readonly stream: Readable
@@ -36,7 +45,7 @@ export type ContentType =
 export interface RouteFacts {
   /** Unique; the operation's id in OpenAPI. */
   readonly id: string
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Under `/api/v1`, with at most one parameter, for example `/agents/:id/suspend`. */
   readonly path: `/${string}`
   /** The action that the policy decides. */
@@ -50,6 +59,8 @@ export interface RouteFacts {
   readonly breakGlass: boolean
   readonly query: ObjectSchema
   readonly body: ObjectSchema | undefined
+  /** The type of a body that is taken as it is, and its most bytes; then there is no JSON body. */
+  readonly upload: { readonly contentType: string; readonly bytesMax: number } | undefined
   readonly response: object
   /** Refusals beyond those that every route may give. */
   readonly errors: readonly FaultCode[]
@@ -67,6 +78,7 @@ export interface RouteDefinition<Q, B, S>
   readonly breakGlass?: true
   readonly query?: Shape<Q>
   readonly body?: Shape<B>
+  readonly upload?: NonNullable<RouteFacts['upload']>
   readonly errors?: readonly FaultCode[]
   readonly onceShown?: RouteFacts['onceShown']
   /**
@@ -84,6 +96,8 @@ export interface RestRequest<Q, B> {
   readonly id: string
   readonly query: Q
   readonly body: B
+  /** What was uploaded; empty where nothing is. */
+  readonly bytes: Buffer
 }
 
 export interface Found<S> {
@@ -105,6 +119,7 @@ export interface SentRequest {
   readonly query: unknown
   /** Undefined when there was none. */
   readonly body: unknown
+  readonly bytes: Buffer
 }
 
 export type RouteRefusal = Refusal | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
@@ -141,6 +156,7 @@ export function defineRoute<Q extends Members = NoMembers, B extends Members = N
     breakGlass,
     query: query.schema,
     body: definition.body?.schema,
+    upload: definition.upload,
     errors: definition.errors ?? [],
     onceShown: definition.onceShown ?? [],
     async answer(deps, caller, sent) {
@@ -150,7 +166,7 @@ export function defineRoute<Q extends Members = NoMembers, B extends Members = N
         const problems = [checkedQuery, checkedBody].flatMap((checked) => (checked.ok ? [] : checked.error))
         return err({ kind: 'invalid', problems })
       }
-      const request = { caller, id: sent.id, query: checkedQuery.value, body: checkedBody.value }
+      const request = { caller, id: sent.id, query: checkedQuery.value, body: checkedBody.value, bytes: sent.bytes }
       const found = await definition.find?.(deps, request)
       return deps.act<Answer>(caller, {
         action,

@@ -63,7 +63,6 @@ test.each<[string, Entry[]]>([
     'a manifest with a negative sequence',
     [wasm, { ...manifest, content: manifest.content.replace('{', '{"metadata":{"sequence":-1},') }],
   ],
-  ['a delta', [wasm, manifest, { name: '/patch.json', content: '{}' }]],
   ['data in a subdirectory', [wasm, manifest, { name: '/custom/data.json', content: '{}' }]],
   ['a signature that is not at the top', [wasm, manifest, { name: '/x/.signatures.json', content: '{}' }]],
   ['a name twice', [wasm, wasm, manifest]],
@@ -81,6 +80,10 @@ test.each<[string, Entry[]]>([
   ['data that is no object', [wasm, manifest, { name: '/data.json', content: '[]' }]],
 ])('%s is refused as malformed', (_, entries) => {
   expect(reading(...entries)).toBe('BUNDLE_MALFORMED')
+})
+
+test('a delta is refused as what it is, since it cannot be signed', () => {
+  expect(reading(wasm, manifest, { name: '/patch.json', content: '{}' })).toBe('BUNDLE_DELTA')
 })
 
 test('an archive with bytes after its end, without an end, or with a broken checksum is refused', () => {

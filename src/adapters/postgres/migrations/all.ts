@@ -13,6 +13,7 @@ import * as approvalVotes from './0018-approval-votes.ts'
 import * as killSwitch from './0021-kill-switch.ts'
 import * as sshSessions from './0019-ssh-sessions.ts'
 import * as bastions from './0020-bastions.ts'
+import * as policyBundles from './0017-policy-bundles.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   { name: '0021-kill-switch', ...killSwitch },
   { name: '0019-ssh-sessions', ...sshSessions },
   { name: '0020-bastions', ...bastions },
+  { name: '0017-policy-bundles', ...policyBundles },
 ]

@@ -1,0 +1,39 @@
+import type { BundleStore } from '../../domain/bundles/bundle-store.ts'
+import type { PolicyInput } from '../../policy/input.schema.ts'
+import type { PolicyEngine } from '../../policy/policy-engine.ts'
+import { type Impact, replay } from '../../policy/replay.ts'
+import type { PreparedPolicy } from '../../policy/wasm-policy-engine.ts'
+
+/** So many flipped decisions are kept for whoever decides about a held bundle; all are counted. */
+const FLIPS_REPORTED = 100
+
+export interface ImpactGateDeps {
+  readonly engine: PolicyEngine
+  readonly stores: { readonly bundles: Pick<BundleStore, 'recordedInputs'> }
+  readonly impactDecisions: number
+}
+
+/**
+ * What the last recorded decisions would be under a candidate, against what they would be under the active policy: a
+ * decision that an earlier bundle changed, with an admin's consent, is not held against every bundle after it.
+ * @returns undefined while no policy is active, which denies everything
+ */
+export async function impactOf(
+  { engine, stores, impactDecisions }: ImpactGateDeps,
+  candidate: PreparedPolicy,
+): Promise<Impact | undefined> {
+  if (engine.active() === undefined) return undefined
+  return replay(questions(stores.bundles.recordedInputs(impactDecisions)), {
+    before: (input) => engine.decide(input).decision,
+    after: (input) => candidate.decide(input),
+    flipsMax: FLIPS_REPORTED,
+  })
+}
+
+/** What is no input of the present schema is denied by either policy, and so is no difference. */
+async function* questions(recorded: AsyncIterable<string>): AsyncGenerator<PolicyInput> {
+  for await (const text of recorded) {
+    const input: PolicyInput = JSON.parse(text)
+    yield input
+  }
+}

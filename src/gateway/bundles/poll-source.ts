@@ -1,0 +1,83 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { systemAuthor } from '../../domain/audit/author.ts'
+import type { Log } from '../../kernel/log.ts'
+import { type BundleProblem, problemText } from '../../policy/bundle-problem.ts'
+import type { BundleSource } from './bundle-source.ts'
+import type { PolicyBundles } from './policy-bundles.ts'
+
+export interface PollDeps {
+  readonly source: BundleSource
+  /** As it was configured. */
+  readonly url: string
+  readonly bundles: PolicyBundles
+  readonly pollSeconds: number
+  readonly log: Log
+}
+
+export interface Poll {
+  /** Asks once. @returns why there is no bundle of the source, or undefined when it was taken in */
+  once(): Promise<string | undefined>
+  /** Goes on asking. */
+  start(): void
+  stop(): Promise<void>
+}
+
+const BACK_OFF_MS_MIN = 500
+/** Replicas that start together do not ask together: each waits between half of the time and all of it. */
+const JITTER = 0.5
+
+/** Asks a source for new bundles again and again, less often while it fails. A refused bundle is on record once. */
+export function pollSource({ source, url, bundles, pollSeconds, log }: PollDeps): Poll {
+  const abort = new AbortController()
+  const pollMs = pollSeconds * 1000
+  let tag: string | undefined
+  let complaint: string | undefined
+  let failures = 0
+  let running: Promise<void> = Promise.resolve()
+
+  const complain = async (problem: BundleProblem): Promise<string> => {
+    const text = problemText(problem)
+    if (text !== complaint) await bundles.refuse(url, problem)
+    complaint = text
+    return text
+  }
+  const once = async (): Promise<string | undefined> => {
+    const fetched = await source.fetch(tag, abort.signal)
+    if (abort.signal.aborted) return undefined
+    failures = fetched.ok ? 0 : failures + 1
+    if (!fetched.ok) return complain(fetched.error)
+    complaint = undefined
+    if (fetched.value === undefined) return undefined
+    const outcome = await bundles.offer(fetched.value.bytes, url, systemAuthor('policy'))
+    // Lost to another replica or a failing database, it is asked for again; refused for what it is, it is not.
+    if (outcome.ok || outcome.error.code.startsWith('BUNDLE_')) tag = fetched.value.tag
+    return outcome.ok ? undefined : outcome.error.message
+  }
+  const pauseMs = (): number => {
+    if (failures === 0 && source.waits) return 0
+    const longest = failures === 0 ? pollMs : Math.min(pollMs, BACK_OFF_MS_MIN * 2 ** failures)
+    return longest * (1 - JITTER * Math.random())
+  }
+  const goOn = async (): Promise<void> => {
+    while (!abort.signal.aborted) {
+      const isOver = await delay(pauseMs(), false, { signal: abort.signal, ref: false }).catch(() => true)
+      if (isOver) return
+      try {
+        await once()
+      } catch (error) {
+        failures += 1
+        log.warn('the policy source could not be followed', { error })
+      }
+    }
+  }
+  return {
+    once,
+    start() {
+      running = goOn()
+    },
+    async stop() {
+      abort.abort()
+      await running
+    },
+  }
+}
