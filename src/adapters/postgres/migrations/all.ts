@@ -8,6 +8,7 @@ import * as sessionLimit from './0010-session-limit.ts'
 import * as idempotencyKeys from './0012-idempotency-keys.ts'
 import * as verifiedLauncher from './0013-verified-launcher.ts'
 import * as sealingKeys from './0015-sealing-keys.ts'
+import * as certificates from './0022-certificates.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   { name: '0012-idempotency-keys', ...idempotencyKeys },
   { name: '0013-verified-launcher', ...verifiedLauncher },
   { name: '0015-sealing-keys', ...sealingKeys },
+  { name: '0022-certificates', ...certificates },
 ]
