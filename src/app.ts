@@ -3,6 +3,7 @@ import { openLauncherVerifier } from './adapters/oidc/launcher-verifier.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
 import { KeyRotation } from './adapters/sealed-box/key-rotation.ts'
+import { openCertificates } from './app/open-certificates.ts'
 import { openRecord } from './app/open-record.ts'
 import { openSecrets } from './app/open-secrets.ts'
 import { openStore } from './app/open-store.ts'
@@ -11,7 +12,9 @@ import { bootstrapKeyHash } from './domain/people/bootstrap-key.ts'
 import { SessionActivity } from './domain/sessions/session-activity.ts'
 import { bindStores } from './domain/stores.ts'
 import { createInTransaction } from './domain/work.ts'
+import { createAct } from './gateway/act.ts'
 import { openPolicy } from './gateway/open-policy.ts'
+import { renewCertificates } from './gateway/renew-certificates.ts'
 import { gatewayJobs } from './jobs/gateway-jobs.ts'
 import { startSchedule } from './jobs/schedule.ts'
 import { FaultError } from './kernel/fault.ts'
@@ -78,7 +81,9 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     poolConnections: store.connections,
     activeSessions: () => stores.sessions.countActive(),
   })
-  const { keepVaultToken, ...secrets } = await openSecrets(config, store, metrics.vault, log, undo)
+  const { keepVaultToken, pkiAuthority, ...secrets } = await openSecrets(config, store, metrics.vault, log, undo)
+  const parts = { stores, inTransaction, source: secrets.source, pkiAuthority }
+  const ordering = await openCertificates(config, store, parts, log, undo)
   const activity = new SessionActivity({ sessions: stores.sessions, tokens: stores.tokens, clock: authority })
   undo.push(() => activity.flush())
   const http = createTransport({
@@ -94,6 +99,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     activity,
     policy,
     ...secrets,
+    ordering,
     verifyLauncher: config.launcher.oidc && (await openLauncherVerifier(config.launcher.oidc, authority)),
     faultOf: (error) => (error instanceof FaultError ? error.fault : databaseFault(error)),
     adminKeyHash,
@@ -101,8 +107,19 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
+  const act = createAct({
+    policy,
+    auditLog,
+    clock: authority,
+    timeZone: config.policy.timeZone,
+    groupNames: () => stores.groups.names(),
+  })
+  const certificates = {
+    renew: () => renewCertificates({ act, ordering, random: Math.random, log }),
+    resume: () => ordering.running.resume(),
+  }
   const working = { knex, inTransaction, clock: authority, checkpointer, activity }
-  const jobs = gatewayJobs({ ...working, idleSeconds, inputDays, keepVaultToken })
+  const jobs = gatewayJobs({ ...working, idleSeconds, inputDays, keepVaultToken, certificates })
   const schedule = startSchedule(jobs, log)
   undo.push(() => schedule.stop())
   const { url } = await http.listen()

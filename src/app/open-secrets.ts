@@ -15,9 +15,9 @@ export async function openSecrets(config: Config, store: Store, meter: Metrics['
   const hmacKey = key.deriveKey('certlocker.sensitive-arguments/v1')
   const sealedBox = new SealedBoxSource({ knex, key, clock })
   const { address } = vault
-  if (address === undefined) return { source: sealedBox, hmacKey, keepVaultToken: undefined }
+  if (address === undefined) return { source: sealedBox, hmacKey, keepVaultToken: undefined, pkiAuthority: undefined }
   const pinKey = key.deriveKey('certlocker.vault-pins/v1')
   const opened = await openVault({ ...vault, address }, { sealedBox, pinKey, clock, log, meter })
   undo.push(opened.close)
-  return { source: opened.source, hmacKey, keepVaultToken: opened.keepAlive }
+  return { source: opened.source, hmacKey, keepVaultToken: opened.keepAlive, pkiAuthority: opened.authority }
 }

@@ -1,4 +1,9 @@
 import { createAgentSchema, reasonSchema, updateAgentSchema } from '../domain/agents/agent.schema.ts'
+import {
+  createCertificateSchema,
+  requestCertificateSchema,
+  uploadCertificateSchema,
+} from '../domain/certificates/certificate.schema.ts'
 import { createGroupSchema, updateGroupSchema } from '../domain/groups/group.schema.ts'
 import { createHostSchema, updateHostSchema } from '../domain/hosts/host.schema.ts'
 import { createApiKeySchema } from '../domain/people/api-key.schema.ts'
@@ -222,6 +227,35 @@ export const nouns: readonly Noun[] = [
       create('/hosts', createHostSchema),
       show('/hosts'),
       update('/hosts', updateHostSchema),
+    ],
+  },
+  {
+    name: 'certificates',
+    about: 'TLS certificates: ordered, uploaded, renewed',
+    columns: ['name', 'groups', 'environment', 'domains', 'issuer', 'version', 'notAfter', 'renewAt'],
+    verbs: [
+      list('/certificates', ['group', 'expiring']),
+      create('/certificates', createCertificateSchema),
+      { ...create('/certificates', requestCertificateSchema), name: 'request', about: 'Have one issued' },
+      { ...create('/certificates', uploadCertificateSchema), name: 'upload', about: 'Upload one that exists' },
+      show('/certificates'),
+      { name: 'renew', about: 'Have its next version issued', method: 'POST', path: '/certificates/:id/renew' },
+      {
+        name: 'versions',
+        about: 'List its versions',
+        method: 'GET',
+        path: '/certificates/:id/versions',
+        filters: [],
+        columns: ['version', 'issuer', 'fingerprint', 'notBefore', 'notAfter', 'createdBy'],
+      },
+      {
+        name: 'history',
+        about: 'List the orders for it and how they went',
+        method: 'GET',
+        path: '/certificates/:id/orders',
+        filters: [],
+        columns: ['createdAt', 'orderStatus', 'version', 'issuer', 'requestedBy', 'finishedAt', 'problem'],
+      },
     ],
   },
   {

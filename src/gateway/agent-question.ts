@@ -6,6 +6,7 @@ import { callDigest, maskSensitive } from '../policy/call-digest.ts'
 import { buildInput } from '../policy/input.ts'
 import type { PolicyInput } from '../policy/input.schema.ts'
 import type { AgentCaller } from './caller.ts'
+import { derivedFacts } from './derived-facts.ts'
 import { type Identified, resourceInput } from './identify.ts'
 import type { Tool } from './tool.ts'
 
@@ -88,6 +89,7 @@ export function agentQuestion(
     client: { ip: caller.request.clientIp, ...caller.client },
     ...(described === undefined ? {} : { resource: described }),
     arguments: masked,
+    derived: derivedFacts(tool.action, resource),
     mode,
   })
 }

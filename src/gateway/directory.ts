@@ -1,4 +1,8 @@
 import type { AuthorityCache } from '../domain/revocation/authority-cache.ts'
+import type { Certificate } from '../domain/certificates/certificate.ts'
+import type { CertificateStore } from '../domain/certificates/certificate-store.ts'
+import type { Group } from '../domain/groups/group.ts'
+import type { GroupStore } from '../domain/groups/group-store.ts'
 import type { SecretRecord } from '../domain/secrets/secret.ts'
 
 /**
@@ -8,17 +12,31 @@ import type { SecretRecord } from '../domain/secrets/secret.ts'
  */
 export interface Directory {
   secret(agentId: string, name: string): Promise<SecretRecord | undefined>
+  /** Asked anew each time: a missing name takes as long as one that the agent may not have. */
+  certificate(name: string): Promise<Certificate | undefined>
+  /** The certificate of exactly these domains in this one group. */
+  certificateOf(domains: readonly string[], group: string): Promise<Certificate | undefined>
+  group(name: string): Promise<Group | undefined>
   /** To be told of every denial. */
   denied(agentId: string, name: string): void
+}
+
+export interface DirectoryStores {
+  readonly certificates: Pick<CertificateStore, 'findByName' | 'findByDomains'>
+  readonly groups: Pick<GroupStore, 'find'>
 }
 
 export function createDirectory(
   cache: AuthorityCache<SecretRecord | undefined>,
   findSecret: (name: string) => Promise<SecretRecord | undefined>,
+  { certificates, groups }: DirectoryStores,
 ): Directory {
   const keyOf = (agentId: string, name: string): string => `${agentId} ${name}`
   return {
     secret: (agentId, name) => cache.get(keyOf(agentId, name), () => findSecret(name)),
+    certificate: (name) => certificates.findByName(name),
+    certificateOf: (domains, group) => certificates.findByDomains(domains, group),
+    group: (name) => groups.find(name),
     denied: (agentId, name) => cache.forget(keyOf(agentId, name)),
   }
 }

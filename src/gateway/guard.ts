@@ -70,7 +70,8 @@ async function walk(deps: GuardDeps, arrived: Step, sent: SentCall): Promise<Out
   if (!prepared.ok) return refusedArguments(deps, arrived, prepared.error)
   const key = idempotencyKeyDigest(sent.idempotencyKey)
   if (!key.ok) return refusedArguments(deps, arrived, key.error)
-  const step: Step = { ...arrived, keyDigest: tool.readOnly ? key.value : null }
+  const asked = { ...tool, action: prepared.value.action }
+  const step: Step = { ...arrived, tool: asked, keyDigest: tool.isRepeatable ? key.value : null }
 
   const resource = await identify(deps.directory, caller.standing.agent.id, prepared.value.resource)
   timer.stage('identify')
@@ -103,7 +104,7 @@ async function walk(deps: GuardDeps, arrived: Step, sent: SentCall): Promise<Out
   await deps.suspendByPolicy(caller, decided.decision)
   if (decided.decision.effect === 'deny') return denied(step, spokenReason(decided.decision, deps.denials))
 
-  return effect(deps, step, { prepared: prepared.value, resource, decided, common })
+  return effect(deps, step, { prepared: prepared.value, resource, decided, common, decisionId: input.call.id })
 }
 
 function prepare({ released: values }: GuardDeps, { caller, tool }: Step, raw: unknown): Result<PreparedCall, string> {
@@ -147,15 +148,20 @@ interface Allowed {
   readonly resource: Identified
   readonly decided: Decided
   readonly common: Omit<EventDraft, 'type'>
+  readonly decisionId: string
 }
 
-async function effect(deps: GuardDeps, step: Step, { prepared, resource, decided, common }: Allowed): Promise<Outcome> {
+async function effect(
+  deps: GuardDeps,
+  step: Step,
+  { prepared, resource, decided, common, decisionId }: Allowed,
+): Promise<Outcome> {
   const { caller, tool, signal, timer } = step
   const lostBefore = await lostGround(deps, caller, resource)
   if (lostBefore !== undefined) return failed(deps, step, common, lostBefore)
 
   step.progress.effect = 'possible'
-  const ran = await prepared.run({ caller, resource, signal })
+  const ran = await prepared.run({ caller, resource, signal, decisionId })
   timer.stage('effect')
   const shaped = ran.ok ? applyToResult(decided.decision.obligations, ran.value) : ran
   if (!shaped.ok) return failed(deps, step, common, shaped.error)

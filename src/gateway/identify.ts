@@ -1,7 +1,9 @@
+import type { Certificate } from '../domain/certificates/certificate.ts'
 import type { Host } from '../domain/hosts/host.ts'
 import type { SecretRecord } from '../domain/secrets/secret.ts'
 import type { AuditEvent } from '../domain/audit/event.ts'
 import type { ResourceInput } from '../policy/input.ts'
+import type { Environment } from '../kernel/vocabulary.ts'
 import type { Directory } from './directory.ts'
 import type { ResourceName } from './resource-name.ts'
 
@@ -15,6 +17,21 @@ export type Identified =
       readonly secret: SecretRecord | undefined
     }
   | { readonly type: 'host'; readonly name: string; readonly host: Host | undefined }
+  | {
+      readonly type: 'certificate'
+      /** Empty for one that is still to be created. */
+      readonly name: string
+      readonly certificate: Certificate | undefined
+      readonly planned: PlannedCertificate | undefined
+    }
+
+/** A certificate that does not exist yet, with what follows from the group that it is to be in. */
+export interface PlannedCertificate {
+  readonly domains: readonly string[]
+  readonly group: string
+  readonly environment: Environment | ''
+  readonly permittedDomains: readonly string[]
+}
 
 export async function identify(
   directory: Directory,
@@ -22,8 +39,23 @@ export async function identify(
   named: ResourceName | undefined,
 ): Promise<Identified> {
   if (named === undefined) return { type: 'none' }
+  if (named.type === 'certificate') return identifyCertificate(directory, named)
   const secret = await directory.secret(agentId, named.name)
   return { type: 'secret', name: named.name, secret, version: named.version ?? secret?.currentVersion ?? 0 }
+}
+
+async function identifyCertificate(
+  directory: Directory,
+  { name, planned }: Extract<ResourceName, { type: 'certificate' }>,
+): Promise<Identified> {
+  if (planned === undefined)
+    return { type: 'certificate', name, certificate: await directory.certificate(name), planned: undefined }
+  const domains = [...new Set(planned.domains)].sort()
+  const certificate = await directory.certificateOf(domains, planned.group)
+  if (certificate !== undefined) return { type: 'certificate', name: certificate.name, certificate, planned: undefined }
+  const group = await directory.group(planned.group)
+  const facts = { environment: group?.environment ?? '', permittedDomains: group?.domains ?? [] } as const
+  return { type: 'certificate', name, certificate, planned: { domains, group: planned.group, ...facts } }
 }
 
 /** The resource as the policy sees it. */
@@ -41,6 +73,7 @@ export function resourceInput(resource: Identified): ResourceInput | undefined {
       exists: true,
     }
   }
+  if (resource.type === 'certificate') return certificateInput(resource)
   const { secret, name, version } = resource
   if (secret === undefined) return { type: 'secret', name, exists: false }
   return {
@@ -57,6 +90,27 @@ export function resourceInput(resource: Identified): ResourceInput | undefined {
   }
 }
 
+function certificateInput({ name, certificate, planned }: Extract<Identified, { type: 'certificate' }>): ResourceInput {
+  if (certificate === undefined) {
+    const facts = planned && {
+      groups: [planned.group],
+      environment: planned.environment,
+      domains: planned.permittedDomains,
+    }
+    return { type: 'certificate', name, exists: false, ...facts }
+  }
+  return {
+    type: 'certificate',
+    id: certificate.id,
+    name: certificate.name,
+    groups: certificate.groups,
+    environment: certificate.environment,
+    version: certificate.currentVersion ?? 0,
+    domains: certificate.permittedDomains,
+    exists: true,
+  }
+}
+
 /** The resource as events name it. */
 export function resourceFacts(resource: Identified): AuditEvent['resource'] {
   const input = resourceInput(resource)
@@ -67,6 +121,6 @@ export function resourceFacts(resource: Identified): AuditEvent['resource'] {
     id: input.id ?? null,
     name: input.name,
     type: input.type,
-    version: input.exists && resource.type === 'secret' ? resource.version : null,
+    version: input.exists && resource.type !== 'host' ? (input.version ?? null) : null,
   }
 }

@@ -1,7 +1,7 @@
 import type { Fault } from '../kernel/fault.ts'
 import type { Result } from '../kernel/result.ts'
 import type { Author } from '../domain/audit/author.ts'
-import type { ResourceInput } from '../policy/input.ts'
+import type { InputFacts, ResourceInput } from '../policy/input.ts'
 
 /** What a person or a pipeline asks for over REST: the action it is authorized as, on which resource, and the effect. */
 export interface Operation<T> {
@@ -9,6 +9,8 @@ export interface Operation<T> {
   readonly action: string
   /** The resource as the policy sees it; for a creation, the one that would come to be. Omitted for lists. */
   readonly resource?: ResourceInput
+  /** What the policy could not work out by itself. */
+  readonly derived?: InputFacts['derived']
   /** The schema-valid body with `x-sensitive` members masked. */
   readonly arguments: { readonly [name: string]: unknown }
   /** True for the owners' way out (see, stop): an admin gets through although the policy is away or says otherwise. */

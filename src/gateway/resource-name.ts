@@ -1,7 +1,14 @@
 /** A resource as an agent names it. A name is never authority. */
-export interface ResourceName {
-  readonly type: 'secret'
-  readonly name: string
-  /** A particular version; the current one when absent. */
-  readonly version?: number
-}
+export type ResourceName =
+  | {
+      readonly type: 'secret'
+      readonly name: string
+      /** A particular version; the current one when absent. */
+      readonly version?: number
+    }
+  | {
+      readonly type: 'certificate'
+      /** Empty for one that is still to be created. */
+      readonly name: string
+      readonly planned?: { readonly domains: readonly string[]; readonly group: string }
+    }

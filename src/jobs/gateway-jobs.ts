@@ -16,6 +16,8 @@ const ACTIVITY_MS = 1_000
 const EXPIRY_MS = 2_000
 const PRUNE_MS = 3_600_000
 const VAULT_TOKEN_MS = 2_000
+const ORDERS_MS = 1_000
+const RENEWAL_MS = 10_000
 
 export interface GatewayJobDeps {
   readonly knex: Knex
@@ -25,6 +27,7 @@ export interface GatewayJobDeps {
   readonly activity: SessionActivity
   readonly idleSeconds: number
   readonly inputDays: number
+  readonly certificates: { renew(): Promise<void>; resume(): Promise<void> }
   /** Undefined without Vault. */
   readonly keepVaultToken: (() => Promise<void>) | undefined
 }
@@ -43,6 +46,8 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
       run: () => pruneDecisions(deps.knex, deps.inputDays, deps.clock.now()),
     },
     { name: 'forget-idempotency-keys', everyMs: PRUNE_MS, run: () => new IdempotencyStore(deps.knex).forgetOld() },
+    { name: 'resume-certificate-orders', everyMs: ORDERS_MS, run: () => deps.certificates.resume() },
+    { name: 'renew-certificates', everyMs: RENEWAL_MS, run: () => deps.certificates.renew() },
     ...(deps.keepVaultToken === undefined
       ? []
       : [{ name: 'keep-vault-token', everyMs: VAULT_TOKEN_MS, run: deps.keepVaultToken }]),

@@ -6,7 +6,21 @@ const POOL_BYTES = ID_CHARACTERS * 128
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 
-export type IdPrefix = 'agt' | 'tok' | 'ses' | 'apr' | 'dec' | 'evt' | 'grp' | 'per' | 'key' | 'sec' | 'hst' | 'crt' | 'ord' | 'req'
+export type IdPrefix =
+  | 'agt'
+  | 'tok'
+  | 'ses'
+  | 'apr'
+  | 'dec'
+  | 'evt'
+  | 'grp'
+  | 'per'
+  | 'key'
+  | 'sec'
+  | 'hst'
+  | 'crt'
+  | 'ord'
+  | 'req'
 
 /** A fresh identifier such as `agt_7h2k…`: the prefix, then 125 random bits in Crockford's base 32. Never an authority. */
 export function newId(prefix: IdPrefix): string {

@@ -43,7 +43,7 @@ beforeAll(async () => {
   deps = {
     act: createAct({ ...operators, auditLog: log.log }),
     simulation: createSimulation({ ...operators, history, hmacKey: Buffer.alloc(32) }),
-    catalog: { tools: [], toolsOn: { host: [], secret: [] } },
+    catalog: { tools: [], toolsOn: { certificate: [], host: [], secret: [] } },
     stores,
     inTransaction,
     clock,

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises'
+import type { CertificateAuthority } from '../../domain/certificates/certificate-authority.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Secret } from '../../kernel/secret.ts'
 import { KvSource } from './kv-source.ts'
+import { PkiAuthority } from './pki-authority.ts'
 import { storedBefore } from './stored-before.ts'
 import { VaultClient } from './vault-client.ts'
 import type { VaultAuth } from './vault-login.ts'
@@ -17,7 +19,8 @@ export interface VaultSettings {
   readonly namespace?: string
   /** Certificates (PEM) that an https server is checked against, in place of the usual ones. */
   readonly caFile?: string
-  readonly mounts: { readonly kv: string }
+  readonly mounts: { readonly kv: string; readonly pki?: string }
+  readonly pkiRole?: string
   readonly auth: {
     readonly method: VaultAuth['method']
     readonly mount?: string
@@ -43,6 +46,8 @@ export interface VaultDeps {
 
 export interface Vault {
   readonly source: SecretSource
+  /** Undefined without a PKI engine. */
+  readonly authority: CertificateAuthority | undefined
   /** Keeps the gateway's token good. To be called every few seconds. */
   readonly keepAlive: () => Promise<void>
   readonly close: () => Promise<void>
@@ -50,7 +55,7 @@ export interface Vault {
 
 /** Vault or OpenBao as a store of secrets. Nothing is asked of it yet: it may come up later than the gateway. */
 export async function openVault(settings: VaultSettings, deps: VaultDeps): Promise<Vault> {
-  const { address, namespace, caFile, mounts } = settings
+  const { address, namespace, caFile, mounts, pkiRole } = settings
   const { sealedBox, pinKey, clock, log, meter, timeoutMs } = deps
   const { protocol, hostname } = new URL(address)
   if (protocol === 'http:' && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname))
@@ -62,6 +67,7 @@ export async function openVault(settings: VaultSettings, deps: VaultDeps): Promi
   const session = new VaultSession({ client, auth: authOf(settings.auth), clock, log })
   return {
     source: storedBefore(sealedBox, new KvSource({ client, session, mount: mounts.kv, pinKey })),
+    authority: mounts.pki === undefined ? undefined : new PkiAuthority({ session, mount: mounts.pki, role: pkiRole }),
     keepAlive: () => session.keepAlive(),
     close: async () => transport.close(),
   }

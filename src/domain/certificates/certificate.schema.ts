@@ -209,13 +209,8 @@ export const requestCertificateArguments = {
       description: 'For a new one: the group that it belongs to, in whose domains its names must lie',
     },
   },
-  oneOf: [{ required: ['name'] }, { required: ['domains', 'group'] }],
 } as const
-export interface RequestCertificateArguments {
-  readonly name?: string
-  readonly domains?: readonly string[]
-  readonly group?: string
-}
+export type RequestCertificateArguments = FromSchema<typeof requestCertificateArguments>
 
 export const requestCertificateResult = {
   type: 'object',

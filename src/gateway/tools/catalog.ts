@@ -1,11 +1,15 @@
 import type { Scope } from '../../kernel/vocabulary.ts'
 import type { Tool } from '../tool.ts'
+import { getCertificate } from './get-certificate.ts'
 import { getSecret } from './get-secret.ts'
 import { listAllowedHosts } from './list-allowed-hosts.ts'
 import { listAllowedResources, type ToolsOn } from './list-allowed-resources.ts'
+import { type RequestCertificateDeps, requestCertificate } from './request-certificate.ts'
 import { writeAuditEvent } from './write-audit-event.ts'
 
-type Deps = Parameters<typeof getSecret>[0] &
+type Deps = RequestCertificateDeps &
+  Parameters<typeof getCertificate>[0] &
+  Parameters<typeof getSecret>[0] &
   Parameters<typeof listAllowedHosts>[0] &
   Omit<Parameters<typeof listAllowedResources>[0], 'toolsOn'> &
   Parameters<typeof writeAuditEvent>[0]
@@ -19,8 +23,12 @@ export interface Catalog {
 export function createCatalog(deps: Deps): Catalog {
   const secret = getSecret(deps)
   const hosts = listAllowedHosts(deps)
-  const toolsOn = { secret: [secret], host: [hosts] }
-  return { tools: [listAllowedResources({ ...deps, toolsOn }), secret, hosts, writeAuditEvent(deps)], toolsOn }
+  // Without anybody to issue one, a certificate can be read but not asked for.
+  const ordering = deps.ordering.authorities.size > 0 ? [requestCertificate(deps)] : []
+  const certificate = [getCertificate(deps), ...ordering]
+  const toolsOn = { secret: [secret], host: [hosts], certificate }
+  const tools = [listAllowedResources({ ...deps, toolsOn }), secret, ...certificate, hosts, writeAuditEvent(deps)]
+  return { tools, toolsOn }
 }
 
 /** The tools an agent sees: those for which it effectively holds a scope. Calling another one is a denial, not an error. */

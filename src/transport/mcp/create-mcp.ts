@@ -1,6 +1,8 @@
 import type { AuditLog } from '../../domain/audit/audit-log.ts'
 import { systemAuthor } from '../../domain/audit/author.ts'
 import type { AuthorityWatch } from '../../domain/revocation/authority-watch.ts'
+import type { CertificateOrders } from '../../domain/certificates/certificate-orders.ts'
+import type { OpenOrderDeps } from '../../domain/certificates/open-order.ts'
 import type { SecretRecord, SecretVersion } from '../../domain/secrets/secret.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Session } from '../../domain/sessions/session.ts'
@@ -38,6 +40,7 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly inTransaction: InTransaction
   readonly policy: PolicyEngine
   readonly source: SecretSource
+  readonly ordering: OpenOrderDeps & { readonly running: CertificateOrders }
   readonly activity: SessionActivity
   readonly meter: CallMeter
   readonly log: Log
@@ -72,7 +75,11 @@ export function createMcp(deps: McpDeps): Mcp {
     inTransaction,
     authority,
     standingOf: (tokenId, sessionId) => stores.tokens.standingOf(tokenId, sessionId),
-    directory: createDirectory(authority.cache<SecretRecord | undefined>(), (name) => stores.secrets.findByName(name)),
+    directory: createDirectory(
+      authority.cache<SecretRecord | undefined>(),
+      (name) => stores.secrets.findByName(name),
+      stores,
+    ),
     released,
     suspendByPolicy: createSuspendByPolicy({ inTransaction }),
     denials: settings.denials,
@@ -88,6 +95,8 @@ export function createMcp(deps: McpDeps): Mcp {
       listReachable: (filter, page) => stores.secrets.listReachable(filter, page),
     },
     hosts: stores.hosts,
+    certificates: stores.certificates,
+    ordering: deps.ordering,
     source: deps.source,
     auditLog,
     clock: authority,

@@ -3,6 +3,8 @@ import type { AuditStore } from '../../domain/audit/audit-store.ts'
 import type { ExportRequest } from '../../domain/audit/export.ts'
 import type { ExposureStore } from '../../domain/audit/exposure-store.ts'
 import type { Verification } from '../../domain/audit/verify-log.ts'
+import type { CertificateOrders } from '../../domain/certificates/certificate-orders.ts'
+import type { OpenOrderDeps } from '../../domain/certificates/open-order.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Stores } from '../../domain/stores.ts'
 import type { InTransaction } from '../../domain/work.ts'
@@ -22,6 +24,7 @@ export interface RestDeps {
   readonly inTransaction: InTransaction
   readonly clock: Clock
   readonly source: SecretSource
+  readonly ordering: OpenOrderDeps & { readonly running: Pick<CertificateOrders, 'start'> }
   readonly audit: {
     readonly store: AuditStore
     readonly exposures: ExposureStore

@@ -6,7 +6,7 @@ import { type Fault, fault } from '../../kernel/fault.ts'
 import type { FaultCode } from '../../kernel/faults.ts'
 import { err, type Result } from '../../kernel/result.ts'
 import { maskSensitive } from '../../policy/call-digest.ts'
-import type { ResourceInput } from '../../policy/input.ts'
+import type { InputFacts, ResourceInput } from '../../policy/input.ts'
 import type { RestDeps } from './rest-deps.ts'
 import { bodyShape, type ObjectSchema, type Problem, queryShape, type Shape } from './validate.ts'
 
@@ -88,6 +88,8 @@ export interface RestRequest<Q, B> {
 export interface Found<S> {
   readonly resource: ResourceInput
   readonly subject: S
+  /** What the policy could not work out of the request by itself. */
+  readonly derived?: InputFacts['derived']
 }
 
 export type Missing = ResourceInput & { readonly exists: false }
@@ -152,6 +154,7 @@ export function defineRoute<Q extends Members = NoMembers, B extends Members = N
       return deps.act<Answer>(caller, {
         action,
         ...(found === undefined ? {} : { resource: found.ok ? found.value.resource : found.error }),
+        ...(found?.ok === true && found.value.derived !== undefined ? { derived: found.value.derived } : {}),
         arguments: { ...request.query, ...maskSensitive(request.body, body.schema, deps.hmacKey) },
         breakGlass,
         run: async (by) => {

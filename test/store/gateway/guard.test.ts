@@ -157,6 +157,9 @@ function aGuard(): Guard {
         afterIdentify = async () => undefined
         return secret
       },
+      certificate: (certificateName) => stores.certificates.findByName(certificateName),
+      certificateOf: (domains, group) => stores.certificates.findByDomains(domains, group),
+      group: (groupName) => stores.groups.find(groupName),
       denied: (_, secretName) => void deniedNames.push(secretName),
     },
     released: new ReleasedValues(),

@@ -22,9 +22,14 @@ const known: SecretRecord = {
 /** A directory, and the names for which it went to the registry. */
 function given() {
   const asked: string[] = []
-  const directory = createDirectory(new GenerationCache(), async (name) => {
+  const find = async (name: string) => {
     asked.push(name)
     return name === known.name ? known : undefined
+  }
+  const none = async () => undefined
+  const directory = createDirectory(new GenerationCache(), find, {
+    certificates: { findByName: none, findByDomains: none },
+    groups: { find: none },
   })
   return { directory, asked }
 }
