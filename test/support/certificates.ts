@@ -22,12 +22,20 @@ export interface CertificateWish {
   readonly subject: string
   readonly domains?: readonly string[]
   readonly days?: number
+  /** SPKI, DER: of somebody else's key. */
+  readonly publicKey?: Buffer
   /** Itself when absent. */
   readonly issuer?: Signer
 }
 
 /** A certificate with an ECDSA key, made by the test itself. */
-export function aCertificate({ subject, domains = [], days = 90, issuer }: CertificateWish): MadeCertificate {
+export function aCertificate({
+  subject,
+  domains = [],
+  days = 90,
+  publicKey: given,
+  issuer,
+}: CertificateWish): MadeCertificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const signer = { subject, privateKey }
   const by = issuer ?? signer
@@ -41,7 +49,7 @@ export function aCertificate({ subject, domains = [], days = 90, issuer }: Certi
     distinguished(by.subject),
     writeDer(sequence, time(now - 30 * DAY_MS), time(now + days * DAY_MS)),
     distinguished(subject),
-    publicKey.export({ type: 'spki', format: 'der' }),
+    given ?? publicKey.export({ type: 'spki', format: 'der' }),
     ...(domains.length === 0 ? [] : [writeDer(0xa3, writeDer(sequence, sanExtension(domains)))]),
   )
   const signature = writeDer(bitString, Buffer.of(0), sign('sha256', toBeSigned, by.privateKey))

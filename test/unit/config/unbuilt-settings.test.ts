@@ -19,9 +19,6 @@ test('what is set for a part that is not built yet is named once for the part, w
     CERTLOCKER_BASTION__PORT: '2200',
     CERTLOCKER_EGRESS__PRIVATE_CIDRS: '10.0.0.0/8',
   })
-  expect(named.map(({ settings }) => settings)).toEqual([
-    ['bastion.host', 'bastion.port'],
-    ['egress.privateCidrs'],
-  ])
+  expect(named.map(({ settings }) => settings)).toEqual([['bastion.host', 'bastion.port'], ['egress.privateCidrs']])
   expect(named.at(-1)).toEqual({ settings: ['egress.privateCidrs'], instead: 'nothing probes other machines' })
 })
