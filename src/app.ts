@@ -12,9 +12,7 @@ import { bootstrapKeyHash } from './domain/people/bootstrap-key.ts'
 import { SessionActivity } from './domain/sessions/session-activity.ts'
 import { bindStores } from './domain/stores.ts'
 import { createInTransaction } from './domain/work.ts'
-import { createAct } from './gateway/act.ts'
 import { openPolicy } from './gateway/open-policy.ts'
-import { renewCertificates } from './gateway/renew-certificates.ts'
 import { gatewayJobs } from './jobs/gateway-jobs.ts'
 import { startSchedule } from './jobs/schedule.ts'
 import { FaultError } from './kernel/fault.ts'
@@ -82,8 +80,8 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     activeSessions: () => stores.sessions.countActive(),
   })
   const { keepVaultToken, pkiAuthority, ...secrets } = await openSecrets(config, store, metrics.vault, log, undo)
-  const parts = { stores, inTransaction, source: secrets.source, pkiAuthority }
-  const ordering = await openCertificates(config, store, parts, log, undo)
+  const parts = { stores, inTransaction, source: secrets.source, pkiAuthority, policy, auditLog }
+  const { ordering, jobs: certificates } = await openCertificates(config, store, parts, log, undo)
   const activity = new SessionActivity({ sessions: stores.sessions, tokens: stores.tokens, clock: authority })
   undo.push(() => activity.flush())
   const http = createTransport({
@@ -107,17 +105,6 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
-  const act = createAct({
-    policy,
-    auditLog,
-    clock: authority,
-    timeZone: config.policy.timeZone,
-    groupNames: () => stores.groups.names(),
-  })
-  const certificates = {
-    renew: () => renewCertificates({ act, ordering, random: Math.random, log }),
-    resume: () => ordering.running.resume(),
-  }
   const working = { knex, inTransaction, clock: authority, checkpointer, activity }
   const jobs = gatewayJobs({ ...working, idleSeconds, inputDays, keepVaultToken, certificates })
   const schedule = startSchedule(jobs, log)

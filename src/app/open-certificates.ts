@@ -5,17 +5,23 @@ import { AccountKeys } from '../domain/certificates/account-keys.ts'
 import type { CertificateAuthorities, CertificateAuthority } from '../domain/certificates/certificate-authority.ts'
 import { CertificateOrders } from '../domain/certificates/certificate-orders.ts'
 import { ChallengeStore } from '../domain/certificates/challenge-store.ts'
+import type { AuditLog } from '../domain/audit/audit-log.ts'
 import type { SecretSource } from '../domain/secrets/secret-source.ts'
 import type { InTransaction } from '../domain/work.ts'
 import type { Stores } from '../domain/stores.ts'
+import { createAct } from '../gateway/act.ts'
+import { renewCertificates } from '../gateway/renew-certificates.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Undo } from '../kernel/started.ts'
+import type { PolicyEngine } from '../policy/policy-engine.ts'
 import type { Store } from './open-store.ts'
 
 interface Parts {
   readonly stores: Stores
   readonly inTransaction: InTransaction
   readonly source: SecretSource
+  readonly policy: PolicyEngine
+  readonly auditLog: AuditLog
   readonly pkiAuthority: CertificateAuthority | undefined
 }
 
@@ -23,7 +29,7 @@ interface Parts {
 export async function openCertificates(
   config: Config,
   { knex, authority: clock }: Store,
-  { stores, inTransaction, source, pkiAuthority }: Parts,
+  { stores, inTransaction, source, pkiAuthority, policy, auditLog }: Parts,
   log: Log,
   undo: Undo,
 ) {
@@ -43,13 +49,13 @@ export async function openCertificates(
     log,
   })
   undo.push(() => running.stop())
-  return {
-    inTransaction,
-    source,
-    certificates: stores.certificates,
-    orders: stores.orders,
-    authorities,
-    clock,
-    running,
+  const { certificates, orders, groups } = stores
+  const ordering = { inTransaction, source, certificates, orders, authorities, clock, running }
+  const { timeZone } = config.policy
+  const act = createAct({ policy, auditLog, clock, timeZone, groupNames: () => groups.names() })
+  const jobs = {
+    renew: () => renewCertificates({ act, ordering, random: Math.random, log }),
+    resume: () => running.resume(),
   }
+  return { ordering, jobs }
 }

@@ -60,7 +60,7 @@ export function aCertificate({
   }
 }
 
-export function pem(label: string, der: Buffer): string {
+function pem(label: string, der: Buffer): string {
   return `-----BEGIN ${label}-----\n${der.toString('base64').replace(/(.{64})/g, '$1\n')}\n-----END ${label}-----\n`
 }
 

@@ -130,7 +130,7 @@ async function listens(port: number): Promise<boolean> {
   }
 }
 
-export async function freePorts(count: number): Promise<readonly number[]> {
+async function freePorts(count: number): Promise<readonly number[]> {
   const listeners = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   await Promise.all(listeners.map((listener) => once(listener, 'listening')))
   const ports = listeners.map((listener) => {

@@ -70,18 +70,14 @@ export class AcmeAuthority implements CertificateAuthority {
   }
 
   #next(order: OpenOrder, state: AcmeState): Promise<Advance> {
-    switch (state.phase) {
-      case 'placed':
-        return this.#present(state)
-      case 'presented':
-        return this.#answer(state)
-      case 'answered':
-        return this.#await(state)
-      case 'ready':
-        return this.#finalize(order, state)
-      case 'finalized':
-        return this.#collect(state)
+    const steps: Record<AcmeState['phase'], () => Promise<Advance>> = {
+      placed: () => this.#present(state),
+      presented: () => this.#answer(state),
+      answered: () => this.#await(state),
+      ready: () => this.#finalize(order, state),
+      finalized: () => this.#collect(state),
     }
+    return steps[state.phase]()
   }
 
   async #place(order: OpenOrder): Promise<Advance> {

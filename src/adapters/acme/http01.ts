@@ -35,9 +35,9 @@ export async function listenForHttp01(
     const isAsked = token !== undefined && (request.method === 'GET' || request.method === 'HEAD')
     const answer = (status: number, text: string) =>
       void response.writeHead(status, { 'content-type': 'application/octet-stream', connection: 'close' }).end(text)
-    if (!isAsked) return answer(404, '')
-    challenges.find(token).then(
-      (found) => answer(found === undefined ? 404 : 200, found ?? ''),
+    const found = isAsked ? challenges.find(token) : Promise.resolve(undefined)
+    found.then(
+      (text) => answer(text === undefined ? 404 : 200, text ?? ''),
       (error: unknown) => {
         log.warn('a challenge could not be looked up', { error })
         answer(503, '')

@@ -34,7 +34,7 @@ export function ask(
 ): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const place = URL.canParse(url) ? new URL(url) : undefined
-    if (place?.protocol !== 'https:' && place?.protocol !== 'http:') return void reject(new NoAnswer('it names no URL'))
+    if (place?.protocol !== 'https:' && place?.protocol !== 'http:') throw new NoAnswer('it names no URL')
     const signal = AbortSignal.timeout(timeoutMs)
     const send = place.protocol === 'https:' ? httpsRequest : httpRequest
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }

@@ -12,13 +12,13 @@ const DOMAINS_MAX = 100
 
 const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
 
-export const certificateName = {
+const certificateName = {
   type: 'string',
   pattern: '^[a-z0-9][a-z0-9._-]{0,127}$',
   description: 'Unique name under which agents ask for the certificate; it never changes',
   examples: ['edge.example.com'],
 } as const
-export const domainNames = {
+const domainNames = {
   type: 'array',
   items: { type: 'string', maxLength: 253, pattern: `^(\\*\\.)?(${label}\\.)+${label}$` },
   minItems: 1,

@@ -126,10 +126,6 @@ export function certificateVersionView(version: CertificateVersion) {
   }
 }
 
-export function noCertificate(idOrName: string): Fault {
-  return fault('NOT_FOUND', { message: `No certificate ${idOrName}` })
-}
-
 export function certificateNameTaken(name: string): Fault {
   return fault('NAME_TAKEN', { message: `The name ${name} is taken` })
 }

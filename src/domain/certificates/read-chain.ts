@@ -37,7 +37,7 @@ export function readChain(text: string): Result<Chain, string> {
   const other = blocks.find(({ label }) => label !== 'CERTIFICATE')
   if (other !== undefined)
     return err(
-      `the chain holds a ${other.label}; it takes certificates only${/KEY$/.test(other.label) ? ', and the key goes into privateKey' : ''}`,
+      `the chain holds a ${other.label}; it takes certificates only${other.label.endsWith('KEY') ? ', and the key goes into privateKey' : ''}`,
     )
   if (blocks.length === 0) return err('the chain holds no certificate')
   if (blocks.length > CHAIN_CERTIFICATES_MAX)

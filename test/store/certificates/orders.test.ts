@@ -10,6 +10,7 @@ import type {
 import { readCertificateRequest } from '../../../src/domain/certificates/certificate-request.ts'
 import { driveOrder } from '../../../src/domain/certificates/drive-order.ts'
 import { orderNew, orderRenewal, type OpenOrderDeps } from '../../../src/domain/certificates/open-order.ts'
+import { fingerprintOf } from '../../../src/domain/certificates/read-certificate.ts'
 import { updateGroup } from '../../../src/domain/groups/update-group.ts'
 import { fault } from '../../../src/kernel/fault.ts'
 import type { FaultCode } from '../../../src/kernel/faults.ts'
@@ -140,9 +141,11 @@ describe('an order', () => {
 
   test('is driven by one of two replicas that race for it, and one order comes of two renewals at once', async () => {
     const { certificate, order } = await aCertificateOrder()
+    expect(await fingerprintOf(deps.certificates, certificate.name)).toBeUndefined()
     await driveThrough(order.id)
     const issued = await deps.certificates.find(certificate.id)
     if (issued === undefined) throw new Error('the certificate is there')
+    expect(await fingerprintOf(deps.certificates, certificate.name)).toBe(issued.current?.fingerprint)
     const opened = await Promise.all([1, 2, 3].map(() => orderRenewal(deps, requester(), issued)))
     const ids = new Set(opened.map((each) => valueOf(each).id))
     expect(ids.size).toBe(1)
