@@ -1,9 +1,5 @@
 import { createAgentSchema, reasonSchema, updateAgentSchema } from '../domain/agents/agent.schema.ts'
-import {
-  createCertificateSchema,
-  requestCertificateSchema,
-  uploadCertificateSchema,
-} from '../domain/certificates/certificate.schema.ts'
+import { createCertificateSchema } from '../domain/certificates/certificate.schema.ts'
 import { createGroupSchema, updateGroupSchema } from '../domain/groups/group.schema.ts'
 import { createHostSchema, updateHostSchema } from '../domain/hosts/host.schema.ts'
 import { createApiKeySchema } from '../domain/people/api-key.schema.ts'
@@ -236,8 +232,8 @@ export const nouns: readonly Noun[] = [
     verbs: [
       list('/certificates', ['group', 'expiring']),
       create('/certificates', createCertificateSchema),
-      { ...create('/certificates', requestCertificateSchema), name: 'request', about: 'Have one issued' },
-      { ...create('/certificates', uploadCertificateSchema), name: 'upload', about: 'Upload one that exists' },
+      { ...create('/certificates', createCertificateSchema), name: 'request', about: 'Have one issued' },
+      { ...create('/certificates', createCertificateSchema), name: 'upload', about: 'Upload one that exists' },
       show('/certificates'),
       { name: 'renew', about: 'Have its next version issued', method: 'POST', path: '/certificates/:id/renew' },
       {

@@ -95,7 +95,7 @@ export async function startPebble(settings: Readonly<Record<string, string>> = {
 }
 
 async function posted(url: string, body: string, ca: string): Promise<void> {
-  const sent = request(url, { method: 'POST', ca }).end(body)
+  const sent = request(url, { method: 'POST', ca, headers: { 'user-agent': 'test' } }).end(body)
   const [response]: IncomingMessage[] = await once(sent, 'response')
   const text = response === undefined ? '' : await response.setEncoding('utf8').reduce((all, part) => all + part, '')
   if (response?.statusCode !== 200) throw new Error(`${url} answers ${response?.statusCode}: ${text}`)

@@ -58,18 +58,6 @@ export const createCertificateSchema = {
 } as const
 export type CreateCertificate = FromSchema<typeof createCertificateSchema>
 
-/** The two halves of `createCertificateSchema`, as the command line asks for them. */
-export const uploadCertificateSchema = {
-  type: 'object',
-  required: ['name', 'groups', 'chain', 'privateKey'],
-  properties: { name: certificateName, groups, chain, privateKey },
-} as const
-export const requestCertificateSchema = {
-  type: 'object',
-  required: ['name', 'groups', 'domains'],
-  properties: { name: certificateName, groups, domains: domainNames, issuer },
-} as const
-
 const text = (description: string, example: string) =>
   ({ type: ['string', 'null'], description, examples: [example] }) as const
 const time = (description: string) =>

@@ -19,11 +19,11 @@ import type { RestDeps } from './rest-deps.ts'
 import { defineRoute, missing, type Route } from './route.ts'
 import { bodyShape, queryShape } from './validate.ts'
 
-const HISTORY_ITEMS = 200
 const DAY_MS = 86_400_000
 
 const expiring = {
   type: 'string',
+  maxLength: 5,
   pattern: '^[0-9]{1,4}d$',
   description: 'Only those that end within so many days, or have ended',
   examples: ['30d'],
@@ -104,11 +104,12 @@ export const certificateRoutes: readonly Route[] = [
     path: '/certificates/:id/versions',
     action: 'certificate.read',
     summary: 'List its versions with their chains, newest first',
+    query: queryShape<PageQuery>(listQuery()),
     response: listOf(certificateVersionSchema),
     find: (deps, { id }) => findCertificate(deps, id),
-    handle: async ({ stores }, _by, _request, { id }) =>
+    handle: async ({ stores }, _by, { query }, { id }) =>
       ok({
-        items: (await stores.certificates.listVersions(id, HISTORY_ITEMS)).map(certificateVersionView),
+        items: (await stores.certificates.listVersions(id, query.limit)).map(certificateVersionView),
         nextCursor: null,
       }),
   }),
@@ -118,10 +119,11 @@ export const certificateRoutes: readonly Route[] = [
     path: '/certificates/:id/orders',
     action: 'certificate.read',
     summary: 'List the orders for it and how each went, newest first',
+    query: queryShape<PageQuery>(listQuery()),
     response: listOf(certificateOrderSchema),
     find: (deps, { id }) => findCertificate(deps, id),
-    handle: async ({ stores }, _by, _request, { id }) =>
-      ok({ items: (await stores.orders.list(id, HISTORY_ITEMS)).map(orderView), nextCursor: null }),
+    handle: async ({ stores }, _by, { query }, { id }) =>
+      ok({ items: (await stores.orders.list(id, query.limit)).map(orderView), nextCursor: null }),
   }),
 ]
 

@@ -16,6 +16,7 @@ beforeAll(async () => {
   await server.api('POST', 'pki/root/generate/internal', { common_name: 'Test CA', ttl: '2000h' })
   await server.api('POST', 'pki/roles/edge', {
     allowed_domains: 'edge.example',
+    key_type: 'ec',
     allow_bare_domains: true,
     max_ttl: '720h',
   })
