@@ -18,6 +18,7 @@ export async function up(knex: Knex): Promise<void> {
       created_at timestamptz NOT NULL,
       created_by text NOT NULL
     );
+    CREATE INDEX certificates_by_name_idx ON certificates (name COLLATE "C");
     CREATE INDEX certificates_not_after_idx ON certificates (not_after);
     CREATE INDEX certificates_renew_at_idx ON certificates (renew_at) WHERE renew_at IS NOT NULL;
     CREATE TABLE certificate_groups (
