@@ -7,6 +7,7 @@ import { BastionRunner } from './adapters/ssh/bastion-runner.ts'
 import { joinReplicas } from './app/join-replicas.ts'
 import { openBastion } from './app/open-bastion.ts'
 import { openPolicy } from './app/open-policy.ts'
+import { openCertificates } from './app/open-certificates.ts'
 import { openRecord } from './app/open-record.ts'
 import { openSecrets } from './app/open-secrets.ts'
 import { openStore } from './app/open-store.ts'
@@ -118,6 +119,7 @@ async function openGateway(
   undo: Undo,
 ): Promise<string> {
   const { log, knex, authority, stores, inTransaction, audit, approvalWatch } = core
+  const { ordering, jobs: certificates } = await openCertificates(config, core, log, undo)
   const activity = new SessionActivity({ sessions: stores.sessions, tokens: stores.tokens, clock: authority })
   undo.push(() => activity.flush())
   const callRate = new CallRate(config.limits, { store: new CallCountStore(knex), clock: authority })
@@ -128,11 +130,12 @@ async function openGateway(
     activity,
     callRate,
     commandRunner: new BastionRunner(),
+    ordering,
     verifyLauncher: config.launcher.oidc && (await openLauncherVerifier(config.launcher.oidc, authority)),
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
-  const working = { knex, inTransaction, clock: authority, checkpointer, activity, callRate, stores }
+  const working = { knex, inTransaction, clock: authority, checkpointer, activity, callRate, stores, certificates }
   const schedule = startSchedule([...gatewayJobs({ ...working, idleSeconds, inputDays }), ...core.everywhere], log)
   undo.push(() => schedule.stop())
   const { url } = await http.listen()

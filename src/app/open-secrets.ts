@@ -17,10 +17,12 @@ export async function openSecrets(config: Config, store: Store, meter: Metrics['
   const sealedBox = new SealedBoxSource({ knex, key, clock })
   const { address } = vault
   const ownSigner = new SealedSshSigner({ source: sealedBox, clock })
-  if (address === undefined) return { source: sealedBox, signer: ownSigner, hmacKey, keepVaultToken: undefined }
+  const own = { source: sealedBox, signer: ownSigner, hmacKey, keepVaultToken: undefined, pkiAuthority: undefined }
+  if (address === undefined) return own
   const pinKey = key.deriveKey('certlocker.vault-pins/v1')
   const opened = await openVault({ ...vault, address }, { sealedBox, pinKey, clock, log, meter })
   undo.push(opened.close)
   const signer = opened.signer ?? ownSigner
-  return { source: opened.source, signer, hmacKey, keepVaultToken: opened.keepAlive }
+  const { source, keepAlive: keepVaultToken, authority: pkiAuthority } = opened
+  return { source, signer, hmacKey, keepVaultToken, pkiAuthority }
 }

@@ -2,8 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { type Api, isObject, type Json, pathOf, type Query, queryOf, restApi } from './api.ts'
 import { addBodyOptions, bodyFrom } from './body-options.ts'
 import type { CliIo } from './io.ts'
-import { type Noun, nouns, type Verb } from './nouns.ts'
+import { nouns } from './nouns.ts'
 import { sheet, table } from './table.ts'
+import type { Noun, Verb } from './verb.ts'
 
 const PAGE_ITEMS = 200
 const LIST_ITEMS = 100

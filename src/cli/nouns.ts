@@ -1,5 +1,6 @@
 import { createAgentSchema, reasonSchema, updateAgentSchema } from '../domain/agents/agent.schema.ts'
 import { approvalCommentSchema } from '../domain/approvals/approval.schema.ts'
+import { createCertificateSchema } from '../domain/certificates/certificate.schema.ts'
 import { createGroupSchema, updateGroupSchema } from '../domain/groups/group.schema.ts'
 import { createHostSchema, updateHostSchema } from '../domain/hosts/host.schema.ts'
 import { createApiKeySchema } from '../domain/people/api-key.schema.ts'
@@ -12,39 +13,10 @@ import {
   updateSecretSchema,
 } from '../domain/secrets/secret.schema.ts'
 import { createTokenSchema } from '../domain/tokens/token.schema.ts'
-import type { BodySchema, FlagNames } from './body-options.ts'
 import { approvalSheet } from './approval-sheet.ts'
 import { accessColumns, accessRow, changeRow, exposureRow } from './auditor-rows.ts'
 import { printCreatedApiKey, printCreatedToken, printValue } from './once-shown.ts'
-import type { Json } from './api.ts'
-
-/** One command: the REST call that it makes, and how its answer is shown to people. */
-export interface Verb {
-  readonly name: string
-  readonly about: string
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
-  /** Under `/api/v1`; with `:id` the command takes an argument. */
-  readonly path: string
-  readonly body?: BodySchema
-  /** Where a flag has another name than its property. */
-  readonly flags?: FlagNames
-  /** Query parameters; a verb that has them is a list. */
-  readonly filters?: readonly string[]
-  /** Columns of a list; the noun's own when absent. */
-  readonly columns?: readonly string[]
-  /** What a list shows people of an item; the item itself when absent. */
-  readonly row?: (item: Json) => Json
-  /** Shows an answer that needs more than its members. */
-  readonly print?: (answer: Json) => string
-}
-
-export interface Noun {
-  readonly name: string
-  readonly about: string
-  /** What people see of a list. */
-  readonly columns: readonly string[]
-  readonly verbs: readonly Verb[]
-}
+import { create, list, type Noun, show, update } from './verb.ts'
 
 const tokenFlags = {
   cidrs: 'cidr',
@@ -227,6 +199,35 @@ export const nouns: readonly Noun[] = [
     ],
   },
   {
+    name: 'certificates',
+    about: 'TLS certificates: ordered, uploaded, renewed',
+    columns: ['name', 'groups', 'environment', 'domains', 'issuer', 'version', 'notAfter', 'renewAt'],
+    verbs: [
+      list('/certificates', ['group', 'expiring']),
+      create('/certificates', createCertificateSchema),
+      { ...create('/certificates', createCertificateSchema), name: 'request', about: 'Have one issued' },
+      { ...create('/certificates', createCertificateSchema), name: 'upload', about: 'Upload one that exists' },
+      show('/certificates'),
+      { name: 'renew', about: 'Have its next version issued', method: 'POST', path: '/certificates/:id/renew' },
+      {
+        name: 'versions',
+        about: 'List its versions',
+        method: 'GET',
+        path: '/certificates/:id/versions',
+        filters: [],
+        columns: ['version', 'issuer', 'fingerprint', 'notBefore', 'notAfter', 'createdBy'],
+      },
+      {
+        name: 'history',
+        about: 'List the orders for it and how they went',
+        method: 'GET',
+        path: '/certificates/:id/orders',
+        filters: [],
+        columns: ['createdAt', 'orderStatus', 'version', 'issuer', 'requestedBy', 'finishedAt', 'problem'],
+      },
+    ],
+  },
+  {
     name: 'sessions',
     about: 'Connections of agents',
     columns: sessionColumns,
@@ -271,19 +272,3 @@ export const nouns: readonly Noun[] = [
     ],
   },
 ]
-
-function list(path: string, filters: readonly string[] = []): Verb {
-  return { name: 'list', about: 'List them, newest first', method: 'GET', path, filters }
-}
-
-function create(path: string, body: BodySchema): Verb {
-  return { name: 'create', about: 'Create one', method: 'POST', path, body }
-}
-
-function show(path: string): Verb {
-  return { name: 'show', about: 'Show one', method: 'GET', path: `${path}/:id` }
-}
-
-function update(path: string, body: BodySchema): Verb {
-  return { name: 'update', about: 'Change one', method: 'PATCH', path: `${path}/:id`, body }
-}

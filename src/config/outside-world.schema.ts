@@ -67,8 +67,17 @@ export const vaultSchema = {
           description: 'Mount of the SSH engine; makes it the SSH CA, in place of the built-in one',
         },
         transit: { type: 'string', minLength: 1, default: 'transit', description: 'Mount of the transit engine' },
-        pki: { type: 'string', minLength: 1, description: 'Mount of the PKI engine; makes it the issuer vault-pki' },
+        pki: {
+          type: 'string',
+          pattern: mountPattern,
+          description: 'Mount of the PKI engine; makes it the issuer vault-pki',
+        },
       },
+    },
+    pkiRole: {
+      type: 'string',
+      pattern: '^[A-Za-z0-9._-]{1,128}$',
+      description: 'Role of the PKI engine that certificates are signed under; without it sign-verbatim is used',
     },
   },
 } as const
@@ -142,14 +151,19 @@ export const acmeSchema = {
     dns01: {
       type: 'object',
       additionalProperties: false,
-      required: ['provider'],
+      required: ['provider', 'credentialsFile'],
       properties: {
         provider: {
           type: 'string',
-          minLength: 1,
+          enum: ['webhook', 'cloudflare'],
           description: 'DNS service that is told the dns-01 challenges; without it none is',
         },
-        credentialsFile: { type: 'string', 'x-path': true, description: 'What that service asks for to log in (JSON)' },
+        credentialsFile: {
+          type: 'string',
+          'x-path': true,
+          description:
+            'What it needs, as JSON: `{url, token}` of a webhook, `{apiToken, zoneId}` at Cloudflare; token and zoneId may be left out',
+        },
       },
     },
   },

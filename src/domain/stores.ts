@@ -2,6 +2,8 @@ import type { Knex } from 'knex'
 import { AgentStore } from './agents/agent-store.ts'
 import { ApprovalStore } from './approvals/approval-store.ts'
 import { BundleStore } from './bundles/bundle-store.ts'
+import { CertificateStore } from './certificates/certificate-store.ts'
+import { OrderStore } from './certificates/order-store.ts'
 import { GroupStore } from './groups/group-store.ts'
 import { HostStore } from './hosts/host-store.ts'
 import { IdempotencyStore } from './idempotency/idempotency-store.ts'
@@ -24,6 +26,8 @@ export interface Stores {
   readonly agents: AgentStore
   readonly tokens: TokenStore
   readonly hosts: HostStore
+  readonly certificates: CertificateStore
+  readonly orders: OrderStore
   readonly secrets: SecretStore
   readonly sessions: SessionStore
   readonly sshSessions: SshSessionStore
@@ -44,6 +48,8 @@ export function bindStores(db: Knex): Stores {
     agents: new AgentStore(db),
     tokens: new TokenStore(db),
     hosts: new HostStore(db),
+    certificates: new CertificateStore(db),
+    orders: new OrderStore(db),
     secrets: new SecretStore(db),
     sessions: new SessionStore(db),
     sshSessions: new SshSessionStore(db),

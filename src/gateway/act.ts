@@ -50,10 +50,10 @@ export function createAct(deps: ActDeps): Act {
 export async function operatorQuestion(
   deps: OperatorQuestionDeps,
   caller: OperatorCaller,
-  operation: Pick<Operation<unknown>, 'action' | 'resource' | 'arguments' | 'derived'>,
+  operation: Pick<Operation<unknown>, 'action' | 'resource' | 'derived' | 'arguments'>,
   mode: PolicyInput['mode'] = 'enforce',
 ): Promise<PolicyInput> {
-  const { action, resource } = operation
+  const { action, resource, derived } = operation
   return buildInput({
     call: {
       id: newId('dec'),
@@ -73,6 +73,7 @@ export async function operatorQuestion(
     },
     client: { ip: caller.request.clientIp },
     ...(resource === undefined ? {} : { resource }),
+    ...(derived === undefined ? {} : { derived }),
     arguments: operation.arguments,
     ...(operation.derived === undefined ? {} : { derived: operation.derived }),
     mode,

@@ -9,6 +9,7 @@ import { buildInput } from '../policy/input.ts'
 import type { PolicyInput } from '../policy/input.schema.ts'
 import type { ApprovalFact } from './approval-fact.ts'
 import type { AgentCaller } from './caller.ts'
+import { derivedFacts } from './derived-facts.ts'
 import { type Identified, resourceInput } from './identify.ts'
 import type { CallFacts, Tool } from './tool.ts'
 
@@ -76,7 +77,7 @@ export function agentQuestion(
     ...(described === undefined ? {} : { resource: described }),
     arguments: masked,
     ...(approval === undefined ? {} : { approval }),
-    ...(facts.derived === undefined ? {} : { derived: facts.derived }),
+    derived: { ...derivedFacts(tool.action, resource), ...facts.derived },
     mode: mode ?? 'enforce',
   })
 }

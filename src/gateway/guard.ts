@@ -108,7 +108,8 @@ async function walk(deps: GuardDeps, arrived: Step, sent: SentCall): Promise<Out
   if (!prepared.ok) return refusedArguments(deps, arrived, prepared.error)
   const key = idempotencyKeyDigest(sent.idempotencyKey)
   if (!key.ok) return refusedArguments(deps, arrived, key.error)
-  const step: Step = { ...arrived, keyDigest: tool.readOnly ? key.value : null }
+  const asked = { ...tool, action: prepared.value.action }
+  const step: Step = { ...arrived, tool: asked, keyDigest: tool.isRepeatable ? key.value : null }
 
   const { resource, input, decided, release, common } = await question(deps, step, prepared.value)
   timer.decided(decided.decision)
@@ -135,7 +136,7 @@ async function walk(deps: GuardDeps, arrived: Step, sent: SentCall): Promise<Out
   await deps.suspendByPolicy(caller, decided.decision)
   if (decided.decision.effect === 'deny') return denied(step, spokenReason(decided.decision, deps.denials))
 
-  return effect(deps, step, { prepared: prepared.value, resource, decided, common })
+  return effect(deps, step, { prepared: prepared.value, resource, decided, common, decisionId: input.call.id })
 }
 
 function prepare({ released: values }: GuardDeps, { caller, tool }: Step, raw: unknown): Result<PreparedCall, string> {
@@ -257,16 +258,21 @@ interface Allowed {
   readonly resource: Identified
   readonly decided: Decided
   readonly common: Omit<EventDraft, 'type'>
+  readonly decisionId: string
 }
 
-async function effect(deps: GuardDeps, step: Step, { prepared, resource, decided, common }: Allowed): Promise<Outcome> {
+async function effect(
+  deps: GuardDeps,
+  step: Step,
+  { prepared, resource, decided, common, decisionId }: Allowed,
+): Promise<Outcome> {
   const { caller, tool, signal, tell, timer } = step
   const lostBefore = await lostGround(deps, caller, resource)
   if (lostBefore !== undefined) return failed(deps, step, common, lostBefore)
 
   step.progress.effect = 'possible'
   const ran = await deps.live.run(caller, signal, (live) =>
-    prepared.run({ caller, resource, obligations: decided.decision.obligations, signal: live, tell }),
+    prepared.run({ caller, resource, obligations: decided.decision.obligations, decisionId, signal: live, tell }),
   )
   timer.stage('effect')
   const shaped = ran.ok ? applyToResult(decided.decision.obligations, ran.value) : ran

@@ -1,3 +1,4 @@
+import { isSameToPolicy as isSameCertificate } from '../domain/certificates/certificate.ts'
 import { isSameToPolicy } from '../domain/secrets/secret.ts'
 import { type Fault, fault } from '../kernel/fault.ts'
 import type { AgentCaller } from './caller.ts'
@@ -28,6 +29,10 @@ async function isAsDecided(
   caller: AgentCaller,
   resource: Identified,
 ): Promise<boolean> {
+  if (resource.type === 'certificate' && resource.certificate !== undefined && authority.epoch() !== caller.epoch) {
+    const present = await directory.certificate(resource.name)
+    return present !== undefined && isSameCertificate(present, resource.certificate)
+  }
   if (resource.type !== 'secret' || authority.epoch() === caller.epoch) return true
   const present = await directory.secret(caller.standing.agent.id, resource.name)
   if (present === undefined || resource.secret === undefined) return present === resource.secret

@@ -9,10 +9,10 @@ export interface Operation<T> {
   readonly action: string
   /** The resource as the policy sees it; for a creation, the one that would come to be. Omitted for lists. */
   readonly resource?: ResourceInput
+  /** What the policy could not work out by itself. */
+  readonly derived?: InputFacts['derived']
   /** The schema-valid body with `x-sensitive` members masked. */
   readonly arguments: { readonly [name: string]: unknown }
-  /** What the gateway works out of the arguments, where there is something. */
-  readonly derived?: InputFacts['derived']
   /** True for the owners' way out (see, stop): an admin gets through although the policy is away or says otherwise. */
   readonly breakGlass: boolean
   /** Runs only after the policy allowed it. A change records its event, with the author's decision, in its own transaction. */

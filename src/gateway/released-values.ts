@@ -15,6 +15,12 @@ export const releasedBounds = {
 const VALUE_CHARACTERS_MIN = 8
 const REDACTED = '[redacted]'
 
+/** Where a result holds a value, by the action that releases it. */
+const released: ReadonlyMap<string, string> = new Map([
+  ['secret.read', 'value'],
+  ['certificate.read_key', 'privateKey'],
+])
+
 /**
  * Remembers, in memory only, the secret values released in each session, and blanks them in text the agent writes
  * (members marked `x-agent-text`) before the policy input is built. A seat belt against pasting a value into a note or
@@ -25,8 +31,9 @@ export class ReleasedValues {
   #bytes = 0
 
   remember(sessionId: string, tool: Pick<Tool, 'action'>, result: { readonly [name: string]: Json }): void {
-    const value = result['value']
-    if (tool.action !== 'secret.read' || typeof value !== 'string' || value.length < VALUE_CHARACTERS_MIN) return
+    const member = released.get(tool.action)
+    const value = member && result[member]
+    if (typeof value !== 'string' || value.length < VALUE_CHARACTERS_MIN) return
     const earlier = this.#valuesOf(sessionId).filter((other) => other !== value)
     this.forget(sessionId)
     const remembered = withinBounds([...earlier, value])

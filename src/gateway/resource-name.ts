@@ -9,3 +9,9 @@ export type ResourceName =
   | { readonly type: 'host'; readonly name: string }
   /** The host of an SSH session, by the session's id. */
   | { readonly type: 'ssh_session'; readonly name: string }
+  | {
+      readonly type: 'certificate'
+      /** Empty for one that is still to be created. */
+      readonly name: string
+      readonly planned?: { readonly domains: readonly string[]; readonly group: string }
+    }

@@ -39,9 +39,15 @@ export interface ToolDefinition<A, R> {
   /** Holding any one of these lists the tool. */
   readonly scopes: readonly Scope[]
   readonly readOnly: boolean
+  /** A repeated call finds what the first one began, so that an idempotency key counts for it as for a reading tool. */
+  readonly attaches?: true
   readonly arguments: ObjectSchema
   /** The `ok` result, without the members every result has (status, requestId, decisionId). */
   readonly result: ObjectSchema
+  /** What no schema that every client understands can say. @returns the problem, or undefined */
+  problemOf?(args: A): string | undefined
+  /** The action where it depends on the arguments. */
+  actionOf?(args: A): string
   /** The resource that the arguments name, if they name one. */
   resource?(args: A): ResourceName
   /** What the gateway works out of the arguments for the policy, where there is something. */
@@ -62,6 +68,8 @@ export interface RunContext<A> {
   readonly resource: Identified
   /** What the policy laid on the call, for a tool that carries some of it out itself. */
   readonly obligations: readonly Obligation[]
+  /** The decision that allowed the call; it is on record. */
+  readonly decisionId: string
   /** Aborted when the client went away or the gateway stops. */
   readonly signal: AbortSignal
   /** Undefined for a client that does not want to be told while it waits. */
@@ -83,6 +91,7 @@ export interface Tool {
   readonly action: string
   readonly scopes: readonly Scope[]
   readonly readOnly: boolean
+  readonly isRepeatable: boolean
   readonly inputSchema: ObjectSchema
   /** Members that hold free text of the agent: never authority, blanked of released values. */
   readonly agentTextMembers: readonly string[]
@@ -95,6 +104,8 @@ export interface Tool {
 /** Arguments that fit the schema, bound to the effect they ask for. Only the guard calls `run`. */
 export interface PreparedCall {
   readonly arguments: object
+  /** What is decided; the tool's own action unless the arguments ask for more. */
+  readonly action: string
   readonly resource: ResourceName | undefined
   run(context: Omit<RunContext<never>, 'arguments'>): Promise<Result<JsonObject, Fault | PolicyDenial>>
   facts(resource: Identified): CallFacts
@@ -115,6 +126,7 @@ export function defineTool<A extends object, R extends JsonObject>(definition: T
     action: definition.action,
     scopes: definition.scopes,
     readOnly: definition.readOnly,
+    isRepeatable: definition.readOnly || definition.attaches === true,
     inputSchema: definition.arguments,
     agentTextMembers: Object.entries(definition.arguments.properties)
       .filter(isAgentText)
@@ -122,8 +134,11 @@ export function defineTool<A extends object, R extends JsonObject>(definition: T
     outputSchema: outputSchema(definition.result),
     prepare(raw) {
       if (!validate(raw)) return err(problemOf(validate))
+      const problem = definition.problemOf?.(raw)
+      if (problem !== undefined) return err(problem)
       return ok({
         arguments: { ...raw },
+        action: definition.actionOf?.(raw) ?? definition.action,
         resource: definition.resource?.(raw),
         facts: (resource) => definition.facts?.(raw, resource) ?? {},
         run: (context) => definition.run({ ...context, arguments: raw }),

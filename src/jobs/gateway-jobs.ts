@@ -24,6 +24,8 @@ const FORGET_COUNTS_MS = 60_000
 const FOLLOW_POLICY_MS = 500
 const PRUNE_MS = 3_600_000
 const VAULT_TOKEN_MS = 2_000
+const ORDERS_MS = 1_000
+const RENEWAL_MS = 10_000
 
 export interface GatewayJobDeps {
   readonly knex: Knex
@@ -35,6 +37,7 @@ export interface GatewayJobDeps {
   readonly idleSeconds: number
   readonly stores: Stores
   readonly inputDays: number
+  readonly certificates: { renew(): Promise<void>; resume(): Promise<void> }
 }
 
 /** The whole table: what the gateway does again and again, and how often. */
@@ -55,6 +58,8 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
     },
     { name: 'forget-idempotency-keys', everyMs: PRUNE_MS, run: () => new IdempotencyStore(deps.knex).forgetOld() },
     { name: 'finish-kills', everyMs: EXPIRY_MS, run: () => finishKills(deps) },
+    { name: 'resume-certificate-orders', everyMs: ORDERS_MS, run: () => deps.certificates.resume() },
+    { name: 'renew-certificates', everyMs: RENEWAL_MS, run: () => deps.certificates.renew() },
   ]
 }
 

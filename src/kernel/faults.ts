@@ -170,6 +170,30 @@ export const faults = {
     retry: false,
     text: 'There is no recording, or it is not where this gateway looks for recordings',
   },
+  ISSUER_UNAVAILABLE: {
+    kind: 'unavailable',
+    http: 503,
+    retry: true,
+    text: 'The certificate authority gives no usable answer',
+  },
+  ISSUER_RATE_LIMITED: {
+    kind: 'unavailable',
+    http: 503,
+    retry: true,
+    text: 'The certificate authority has had too many requests from this gateway',
+  },
+  ISSUER_REFUSED: {
+    kind: 'conflict',
+    http: 409,
+    retry: false,
+    text: 'The certificate authority refuses the order',
+  },
+  CHALLENGE_IMPOSSIBLE: {
+    kind: 'conflict',
+    http: 409,
+    retry: false,
+    text: 'No challenge of the certificate authority can be answered with the settings of acme.http01 and acme.dns01',
+  },
   VERSION_UNKNOWN: { kind: 'not_found', http: 404, retry: false, text: 'The secret has no such version' },
   APPROVAL_LIMIT: {
     kind: 'rate_limited',

@@ -22,6 +22,8 @@ export type IdPrefix =
   | 'kil'
   | 'rep'
   | 'ssh'
+  | 'crt'
+  | 'ord'
 
 /** A fresh identifier such as `agt_7h2k…`: the prefix, then 125 random bits in Crockford's base 32. Never an authority. */
 export function newId(prefix: IdPrefix): string {

@@ -4,6 +4,8 @@ import type { Audit } from '../domain/audit/open-audit.ts'
 import type { PostgresAuditLog } from '../domain/audit/postgres-audit-log.ts'
 import type { CallHistory } from '../domain/history/call-history.ts'
 import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
+import type { CertificateOrders } from '../domain/certificates/certificate-orders.ts'
+import type { OpenOrderDeps } from '../domain/certificates/open-order.ts'
 import type { SecretSource } from '../domain/secrets/secret-source.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import type { VerifyLauncher } from '../domain/sessions/launcher.ts'
@@ -48,6 +50,7 @@ export interface Core {
   readonly source: SecretSource
   readonly signer: SshSigner
   readonly commandRunner: CommandRunner
+  readonly ordering: OpenOrderDeps & { readonly running: CertificateOrders }
   readonly hmacKey: Buffer
   readonly verifyLauncher: VerifyLauncher | undefined
   readonly adminKeyHash: Buffer

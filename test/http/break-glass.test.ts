@@ -41,12 +41,20 @@ beforeAll(async () => {
   const operators = { policy, clock, timeZone: 'UTC', groupNames: async () => [] }
   const history = new CallHistory(new HistoryStore(knex))
   const unavailable = async () => err(fault('SECRET_STORE_UNAVAILABLE'))
+  const source = {
+    kind: 'sealed-box' as const,
+    write: unavailable,
+    read: unavailable,
+    adopt: unavailable,
+    check: async () => ({ ok: false, detail: '' }),
+  }
+  const ordering = { inTransaction, source, clock, certificates: stores.certificates, orders: stores.orders }
   deps = {
     act: createAct({ ...operators, auditLog: log.log }),
     simulation: createSimulation({ ...operators, history, hmacKey: Buffer.alloc(32) }),
     signer: { publicKey: unavailable },
     recordingsDir: '/nonexistent',
-    catalog: { tools: [], toolsOn: { host: [], secret: [] } },
+    catalog: { tools: [], toolsOn: { certificate: [], host: [], secret: [] } },
     stores,
     inTransaction,
     clock,
@@ -61,13 +69,8 @@ beforeAll(async () => {
       impactDecisions: 0,
       wideningBudget: 0,
     }),
-    source: {
-      kind: 'sealed-box',
-      write: unavailable,
-      read: unavailable,
-      adopt: unavailable,
-      check: async () => ({ ok: false, detail: '' }),
-    },
+    source,
+    ordering: { ...ordering, authorities: new Map(), running: { start: () => undefined } },
     audit: {
       store: new AuditStore(knex),
       exposures: new ExposureStore(knex),

@@ -9,6 +9,7 @@ export const components = {
   'mcp-sdk-v2': { title: 'MCP client, TypeScript SDK v2 (2026-07-28)', required: true },
   'mcp-conformance': { title: 'MCP conformance suite (official)', required: true },
   'mcp-python': { title: 'MCP client, Python SDK', required: false },
+  pebble: { title: 'ACME server (Pebble)', required: true },
   regal: { title: 'Regal, the Rego linter', required: false },
   sshd: { title: 'OpenSSH server', required: true },
   vault: { title: 'Vault (OpenBao)', required: true },

@@ -35,11 +35,13 @@ export type Settings = Readonly<Record<string, string>>
 /**
  * The real gateway on a database of its own, in this process, on a free port.
  * @param prepare is done to the database before the gateway starts
+ * @param file configuration file, for what the environment cannot say
  */
 export async function testGateway(
   settings: Settings = {},
   log: Log = silentLog,
   prepare: (database: TestDatabase) => Promise<void> = async () => undefined,
+  file?: string,
 ): Promise<TestGateway> {
   const database = await testDatabase()
   await prepare(database)
@@ -51,6 +53,7 @@ export async function testGateway(
     dataDir,
     adminKey,
     settings,
+    file,
     log,
     dispose: async () => {
       await database.drop()
@@ -64,12 +67,14 @@ interface Place {
   readonly dataDir: string
   readonly adminKey: string
   readonly settings: Settings
+  readonly file: string | undefined
   readonly log: Log
   readonly dispose: () => Promise<void>
 }
 
 async function startOn(place: Place): Promise<TestGateway> {
   const loaded = await loadConfig({
+    ...(place.file === undefined ? {} : { file: place.file }),
     environment: {
       CERTLOCKER_DATABASE__URL: place.url,
       CERTLOCKER_DATA_DIR: place.dataDir,

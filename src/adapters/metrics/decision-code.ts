@@ -14,6 +14,7 @@ export const shippedCodes: readonly string[] = [
   'DEFAULT_DENY',
   'DENIAL_BURST',
   'DISCLOSURE_USE_ONLY',
+  'DOMAIN_NOT_ALLOWED',
   'GROUPLESS_NOT_OWN',
   'GROUP_MISMATCH',
   'GROUP_NOT_HELD',

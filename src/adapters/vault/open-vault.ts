@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises'
+import type { CertificateAuthority } from '../../domain/certificates/certificate-authority.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { SshSigner } from '../../domain/ssh/ssh-signer.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Secret } from '../../kernel/secret.ts'
 import { KvSource } from './kv-source.ts'
+import { PkiAuthority } from './pki-authority.ts'
 import { storedBefore } from './stored-before.ts'
 import { VaultClient } from './vault-client.ts'
 import type { VaultAuth } from './vault-login.ts'
@@ -19,7 +21,8 @@ export interface VaultSettings {
   readonly namespace?: string
   /** Certificates (PEM) that an https server is checked against, in place of the usual ones. */
   readonly caFile?: string
-  readonly mounts: { readonly kv: string; readonly ssh?: string }
+  readonly mounts: { readonly kv: string; readonly ssh?: string; readonly pki?: string }
+  readonly pkiRole?: string
   readonly auth: {
     readonly method: VaultAuth['method']
     readonly mount?: string
@@ -47,6 +50,8 @@ export interface Vault {
   readonly source: SecretSource
   /** Undefined unless `mounts.ssh` names the SSH engine. */
   readonly signer: SshSigner | undefined
+  /** Undefined without a PKI engine. */
+  readonly authority: CertificateAuthority | undefined
   /** Keeps the gateway's token good. To be called every few seconds. */
   readonly keepAlive: () => Promise<void>
   readonly close: () => Promise<void>
@@ -54,7 +59,7 @@ export interface Vault {
 
 /** Vault or OpenBao as a store of secrets. Nothing is asked of it yet: it may come up later than the gateway. */
 export async function openVault(settings: VaultSettings, deps: VaultDeps): Promise<Vault> {
-  const { address, namespace, caFile, mounts } = settings
+  const { address, namespace, caFile, mounts, pkiRole } = settings
   const { sealedBox, pinKey, clock, log, meter, timeoutMs } = deps
   const { protocol, hostname } = new URL(address)
   if (protocol === 'http:' && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname))
@@ -67,6 +72,7 @@ export async function openVault(settings: VaultSettings, deps: VaultDeps): Promi
   return {
     signer: mounts.ssh === undefined ? undefined : new VaultSshSigner({ session, mount: mounts.ssh }),
     source: storedBefore(sealedBox, new KvSource({ client, session, mount: mounts.kv, pinKey })),
+    authority: mounts.pki === undefined ? undefined : new PkiAuthority({ session, mount: mounts.pki, role: pkiRole }),
     keepAlive: () => session.keepAlive(),
     close: async () => transport.close(),
   }

@@ -59,6 +59,15 @@ export class GroupStore {
     return rows.flatMap((row) => row.vault_prefixes)
   }
 
+  /** The names that certificates of these groups may have, all together. @param idsOrNames others count for nothing */
+  async domains(idsOrNames: readonly string[]): Promise<readonly string[]> {
+    const rows: Pick<GroupRow, 'domains'>[] = await this.#db('groups')
+      .select('domains')
+      .whereIn('name', idsOrNames)
+      .orWhereIn('id', idsOrNames)
+    return [...new Set(rows.flatMap(({ domains }) => domains))].sort()
+  }
+
   /** Every group's name, sorted. */
   async names(): Promise<readonly string[]> {
     const rows: { name: string }[] = await this.#db('groups')

@@ -1,16 +1,20 @@
 import type { Scope } from '../../kernel/vocabulary.ts'
 import type { Tool } from '../tool.ts'
 import { getApproval } from './get-approval.ts'
-import { getSecret } from './get-secret.ts'
-import { listAllowedHosts } from './list-allowed-hosts.ts'
-import { listAllowedResources, type ToolsOn } from './list-allowed-resources.ts'
 import { requestApproval } from './request-approval.ts'
 import { endSshSession } from './end-ssh-session.ts'
 import { requestSshSession } from './request-ssh-session.ts'
 import { runSshCommand } from './run-ssh-command.ts'
+import { getCertificate } from './get-certificate.ts'
+import { getSecret } from './get-secret.ts'
+import { listAllowedHosts } from './list-allowed-hosts.ts'
+import { listAllowedResources, type ToolsOn } from './list-allowed-resources.ts'
+import { type RequestCertificateDeps, requestCertificate } from './request-certificate.ts'
 import { writeAuditEvent } from './write-audit-event.ts'
 
-type Deps = Parameters<typeof getSecret>[0] &
+type Deps = RequestCertificateDeps &
+  Parameters<typeof getCertificate>[0] &
+  Parameters<typeof getSecret>[0] &
   Parameters<typeof listAllowedHosts>[0] &
   Omit<Parameters<typeof listAllowedResources>[0], 'toolsOn'> &
   Parameters<typeof getApproval>[0] &
@@ -27,13 +31,17 @@ export interface Catalog {
 export function createCatalog(deps: Deps): Catalog {
   const secret = getSecret(deps)
   const hosts = listAllowedHosts(deps)
+  // Without anybody to issue one, a certificate can be read but not asked for.
+  const ordering = deps.ordering.authorities.size > 0 ? [requestCertificate(deps)] : []
+  const certificate = [getCertificate(deps), ...ordering]
   const requestSsh = requestSshSession(deps)
   const runSsh = runSshCommand(deps)
-  const toolsOn = { secret: [secret], host: [hosts, requestSsh, runSsh] }
+  const toolsOn = { secret: [secret], certificate, host: [hosts, requestSsh, runSsh] }
   const toolNamed = (name: string): Tool | undefined => tools.find((tool) => tool.name === name)
   const tools: readonly Tool[] = [
     listAllowedResources({ ...deps, toolsOn }),
     secret,
+    ...certificate,
     hosts,
     requestSsh,
     runSsh,

@@ -1,9 +1,12 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import type { Certificate } from '../../domain/certificates/certificate.ts'
+import type { CertificateStore } from '../../domain/certificates/certificate-store.ts'
 import type { Host } from '../../domain/hosts/host.ts'
 import type { HostStore } from '../../domain/hosts/host-store.ts'
 import type { SecretRecord } from '../../domain/secrets/secret.ts'
 import type { SecretStore } from '../../domain/secrets/secret-store.ts'
 import type { Paged } from '../../domain/page.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import type { Fault } from '../../kernel/fault.ts'
 import { ok, type Result } from '../../kernel/result.ts'
 import { type Scope, scopes } from '../../kernel/vocabulary.ts'
@@ -13,14 +16,18 @@ import { type ActionsOn, listLimitDefault, pageOf, type Shelf } from '../listing
 import { defineTool, type Tool } from '../tool.ts'
 import { cursorArgument, limitArgument, queryArgument } from './list-arguments.ts'
 
-const types = ['host', 'private_secret', 'secret'] as const
+const types = ['certificate', 'host', 'private_secret', 'secret'] as const
 type ResourceType = (typeof types)[number]
 
-const scopeOf: Record<ResourceType, Scope> = {
-  host: 'host:read',
-  private_secret: 'private_secret:read',
-  secret: 'secret:read',
+/** Holding one of them shows the type. */
+const scopesOf: Record<ResourceType, readonly Scope[]> = {
+  certificate: ['certificate:read', 'certificate:request'],
+  host: ['host:read'],
+  private_secret: ['private_secret:read'],
+  secret: ['secret:read'],
 }
+
+const DAY_MS = 86_400_000
 
 const argumentsSchema = {
   type: 'object',
@@ -28,6 +35,12 @@ const argumentsSchema = {
   properties: {
     type: { enum: types, description: 'Only resources of this type' },
     query: queryArgument,
+    expiringWithinDays: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 3650,
+      description: 'Only certificates that end within so many days, or have ended',
+    },
     cursor: cursorArgument,
     limit: limitArgument,
   },
@@ -62,6 +75,8 @@ const resultSchema = {
 interface ListDeps {
   readonly secrets: Pick<SecretStore, 'listReachable'>
   readonly hosts: Pick<HostStore, 'listReachable'>
+  readonly certificates: Pick<CertificateStore, 'listReachable'>
+  readonly clock: Clock
   readonly actionsOn: ActionsOn
   readonly toolsOn: ToolsOn
 }
@@ -70,6 +85,7 @@ interface ListDeps {
 export interface ToolsOn {
   readonly secret: readonly Tool[]
   readonly host: readonly Tool[]
+  readonly certificate: readonly Tool[]
 }
 
 /** Lists what the agent could ask for and with which effect. Never a value. Any scope; types its scopes act on. */
@@ -78,25 +94,27 @@ export function listAllowedResources(deps: ListDeps): Tool {
     name: 'certlocker_list_allowed_resources',
     title: 'List allowed resources',
     description:
-      'Lists the names of secrets and hosts that this agent may ask for, and for each tool whether the answer is allow or require_approval.',
+      'Lists the names of secrets, certificates and hosts that this agent may ask for, and for each tool whether the answer is allow or require_approval.',
     action: 'resource.list',
     scopes,
     readOnly: true,
     arguments: argumentsSchema,
     result: resultSchema,
-    run: async ({ caller, arguments: { type, query = '', cursor, limit = listLimitDefault } }) => {
+    run: async ({ caller, arguments: { type, query = '', expiringWithinDays, cursor, limit = listLimitDefault } }) => {
       const wanted = types.filter(
-        (each) => (type === undefined || each === type) && caller.standing.effectiveScopes.includes(scopeOf[each]),
+        (each) =>
+          (type === undefined || each === type) &&
+          (expiringWithinDays === undefined || each === 'certificate') &&
+          scopesOf[each].some((scope) => caller.standing.effectiveScopes.includes(scope)),
       )
       const rows = await pageOf(
-        wanted.map((each) => shelf(deps, caller, each, query)),
+        wanted.map((each) => shelf(deps, caller, each, { query, expiringWithinDays })),
         { cursor, limit },
       )
       if (!rows.ok) return rows
       const items: Item[] = []
       for (const { kind, resource } of rows.value.items) {
-        const tools = resource.type === 'host' ? deps.toolsOn.host : deps.toolsOn.secret
-        const actions = await deps.actionsOn(caller, tools, resource)
+        const actions = await deps.actionsOn(caller, deps.toolsOn[resource.type], resource)
         if (Object.keys(actions).length > 0) items.push({ ...itemOf(kind, resource), actions })
       }
       return ok({ items, nextCursor: rows.value.nextCursor })
@@ -104,7 +122,7 @@ export function listAllowedResources(deps: ListDeps): Tool {
   })
 }
 
-type Listed = Extract<Identified, { type: 'secret' | 'host' }>
+type Listed = Extract<Identified, { type: 'secret' | 'host' | 'certificate' }>
 type Item = ReturnType<typeof itemOf> & { readonly actions: { readonly [tool: string]: 'allow' | 'require_approval' } }
 
 interface Row {
@@ -112,12 +130,27 @@ interface Row {
   readonly resource: Listed
 }
 
-function shelf(deps: ListDeps, caller: AgentCaller, kind: ResourceType, query: string): Shelf<Row> {
+interface Wanted {
+  readonly query: string
+  readonly expiringWithinDays: number | undefined
+}
+
+function shelf(
+  deps: ListDeps,
+  caller: AgentCaller,
+  kind: ResourceType,
+  { query, expiringWithinDays }: Wanted,
+): Shelf<Row> {
   const { effectiveGroups: groups, agent } = caller.standing
   return {
     kind,
     page: async (page) => {
       if (kind === 'host') return rowsOf(await deps.hosts.listReachable({ groups, query }, page), hostRow)
+      if (kind === 'certificate') {
+        const notAfterBefore = new Date(deps.clock.now() + (expiringWithinDays ?? 0) * DAY_MS)
+        const filter = { groups, query, ...(expiringWithinDays === undefined ? {} : { notAfterBefore }) }
+        return rowsOf(await deps.certificates.listReachable(filter, page), certificateRow)
+      }
       const secretKind = kind === 'secret' ? 'shared' : 'private'
       return rowsOf(
         await deps.secrets.listReachable({ kind: secretKind, groups, ownerId: agent.ownerId, query }, page),
@@ -135,18 +168,33 @@ function hostRow(host: Host): Row {
   return { kind: 'host', resource: { type: 'host', name: host.name, host } }
 }
 
+function certificateRow(certificate: Certificate): Row {
+  const { name } = certificate
+  return { kind: 'certificate', resource: { type: 'certificate', name, certificate, planned: undefined } }
+}
+
 function secretRow(kind: ResourceType, secret: SecretRecord): Row {
   return { kind, resource: { type: 'secret', name: secret.name, version: secret.currentVersion, secret } }
 }
 
 function itemOf(type: ResourceType, resource: Listed) {
-  const found = resource.type === 'host' ? resource.host : resource.secret
+  const { groups, environment } = foundIn(resource) ?? { groups: [], environment: '' }
   return {
     type,
     name: resource.name,
-    groups: [...(found?.groups ?? [])],
-    environment: found?.environment ?? '',
-    version: resource.type === 'secret' ? resource.version : null,
-    notAfter: null,
+    groups: [...groups],
+    environment,
+    version: versionOf(resource),
+    notAfter: resource.type === 'certificate' ? (resource.certificate?.current?.notAfter.toISOString() ?? null) : null,
   }
+}
+
+function versionOf(resource: Listed): number | null {
+  if (resource.type === 'certificate') return resource.certificate?.currentVersion ?? null
+  return resource.type === 'secret' ? resource.version : null
+}
+
+function foundIn(resource: Listed): Host | SecretRecord | Certificate | undefined {
+  if (resource.type === 'host') return resource.host
+  return resource.type === 'secret' ? resource.secret : resource.certificate
 }

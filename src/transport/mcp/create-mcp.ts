@@ -2,6 +2,8 @@ import type { ApprovalWatch } from '../../domain/approvals/approval-watch.ts'
 import type { AuditLog } from '../../domain/audit/audit-log.ts'
 import { systemAuthor } from '../../domain/audit/author.ts'
 import type { AuthorityWatch } from '../../domain/revocation/authority-watch.ts'
+import type { CertificateOrders } from '../../domain/certificates/certificate-orders.ts'
+import type { OpenOrderDeps } from '../../domain/certificates/open-order.ts'
 import type { SecretRecord, SecretVersion } from '../../domain/secrets/secret.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Session } from '../../domain/sessions/session.ts'
@@ -42,6 +44,7 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly inTransaction: InTransaction
   readonly policy: PolicyEngine
   readonly source: SecretSource
+  readonly ordering: OpenOrderDeps & { readonly running: CertificateOrders }
   readonly activity: SessionActivity
   readonly callRate: CallRate
   readonly approvalWatch: ApprovalWatch
@@ -85,6 +88,8 @@ export function createMcp(deps: McpDeps): Mcp {
       secret: (name) => stores.secrets.findByName(name),
       host: (name) => stores.hosts.find(name),
       sshSession: (id) => stores.sshSessions.find(id),
+      certificates: stores.certificates,
+      groups: stores.groups,
     }),
     released,
     live: deps.live,
@@ -111,6 +116,8 @@ export function createMcp(deps: McpDeps): Mcp {
     approvalUseSeconds: settings.approvalUseSeconds,
     propose: (...question) => guard.propose(...question),
     ssh: { inTransaction, clock: authority, stores, runner: deps.commandRunner, released },
+    certificates: stores.certificates,
+    ordering: deps.ordering,
     source: deps.source,
     auditLog,
     clock: authority,

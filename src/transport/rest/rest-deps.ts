@@ -3,6 +3,8 @@ import type { AuditStore } from '../../domain/audit/audit-store.ts'
 import type { ExportRequest } from '../../domain/audit/export.ts'
 import type { ExposureStore } from '../../domain/audit/exposure-store.ts'
 import type { Verification } from '../../domain/audit/verify-log.ts'
+import type { CertificateOrders } from '../../domain/certificates/certificate-orders.ts'
+import type { OpenOrderDeps } from '../../domain/certificates/open-order.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { SshSigner } from '../../domain/ssh/ssh-signer.ts'
 import type { Stores } from '../../domain/stores.ts'
@@ -28,6 +30,7 @@ export interface RestDeps {
   readonly approvalUseSeconds: number
   readonly signer: Pick<SshSigner, 'publicKey'>
   readonly recordingsDir: string
+  readonly ordering: OpenOrderDeps & { readonly running: Pick<CertificateOrders, 'start'> }
   readonly audit: {
     readonly store: AuditStore
     readonly exposures: ExposureStore

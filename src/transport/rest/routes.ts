@@ -3,6 +3,7 @@ import { agentRoutes } from './agent-routes.ts'
 import { apiKeyRoutes } from './api-key-routes.ts'
 import { approvalRoutes } from './approval-routes.ts'
 import { auditRoutes } from './audit-routes.ts'
+import { certificateRoutes } from './certificate-routes.ts'
 import { groupRoutes } from './group-routes.ts'
 import { hostRoutes } from './host-routes.ts'
 import { killRoutes } from './kill-routes.ts'
@@ -26,6 +27,7 @@ export const routes: readonly Route[] = [
   ...tokenRoutes,
   ...secretRoutes,
   ...hostRoutes,
+  ...certificateRoutes,
   ...sessionRoutes,
   ...sshSessionRoutes,
   ...approvalRoutes,

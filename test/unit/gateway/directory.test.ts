@@ -22,13 +22,17 @@ const known: SecretRecord = {
 /** A directory, and the names for which it went to the registry. */
 function given() {
   const asked: string[] = []
+  const find = async (name: string) => {
+    asked.push(name)
+    return name === known.name ? known : undefined
+  }
+  const none = async () => undefined
   const directory = createDirectory(new GenerationCache(), {
-    secret: async (name) => {
-      asked.push(name)
-      return name === known.name ? known : undefined
-    },
-    host: async () => undefined,
-    sshSession: async () => undefined,
+    secret: find,
+    host: none,
+    sshSession: none,
+    certificates: { findByName: none, findByDomains: none },
+    groups: { find: none },
   })
   return { directory, asked }
 }

@@ -14,6 +14,7 @@ import * as killSwitch from './0021-kill-switch.ts'
 import * as sshSessions from './0019-ssh-sessions.ts'
 import * as bastions from './0020-bastions.ts'
 import * as policyBundles from './0017-policy-bundles.ts'
+import * as certificates from './0022-certificates.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -38,4 +39,5 @@ export const migrations: readonly Migration[] = [
   { name: '0019-ssh-sessions', ...sshSessions },
   { name: '0020-bastions', ...bastions },
   { name: '0017-policy-bundles', ...policyBundles },
+  { name: '0022-certificates', ...certificates },
 ]

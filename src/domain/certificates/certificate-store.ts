@@ -1,0 +1,176 @@
+import type { Knex } from 'knex'
+import type { Fault } from '../../kernel/fault.ts'
+import type { Result } from '../../kernel/result.ts'
+import { environmentSql, groupNamesSql, type Membership, replaceGroups, whereInAnyGroup } from '../groups/membership.ts'
+import { type NamePage, type Page, type Paged, paginate, paginateByName } from '../page.ts'
+import type { Certificate, CertificateDraft, CertificateVersion } from './certificate.ts'
+import { type CertificateRow, fromRow, fromVersionRow, type VersionRow, versionRow } from './certificate-row.ts'
+
+const membership: Membership = { table: 'certificate_groups', column: 'certificate_id', id: 'certificates.id' }
+
+export interface CertificateFilter {
+  /** Names or ids of groups; any of them. */
+  readonly groups?: readonly string[]
+  /** Those that end before then, ended ones among them. */
+  readonly notAfterBefore?: Date
+}
+
+/** The only SQL about certificates themselves. Bound to a connection pool or to one transaction. */
+export class CertificateStore {
+  readonly #db: Knex
+
+  constructor(db: Knex) {
+    this.#db = db
+  }
+
+  /** Finds by id or by the unique name. */
+  async find(idOrName: string): Promise<Certificate | undefined> {
+    const row: CertificateRow | undefined = await this.#select()
+      .where((either) => void either.where('certificates.id', idOrName).orWhere('certificates.name', idOrName))
+      .first()
+    return row && fromRow(row)
+  }
+
+  async findByName(name: string): Promise<Certificate | undefined> {
+    const row: CertificateRow | undefined = await this.#select().where('certificates.name', name).first()
+    return row && fromRow(row)
+  }
+
+  /** The eldest certificate of exactly these domains in this one group. */
+  async findByDomains(domains: readonly string[], group: string): Promise<Certificate | undefined> {
+    const row: CertificateRow | undefined = await this.#select()
+      .whereRaw('certificates.domains = ?::text[]', [[...domains].sort()])
+      .whereRaw('? = ARRAY[?]::text[]', [groupNamesSql(this.#db, membership), group])
+      .orderBy('certificates.created_at')
+      .first()
+    return row && fromRow(row)
+  }
+
+  /** As `find` by id, and keeps the row locked until the transaction ends. */
+  async findForUpdate(id: string): Promise<Certificate | undefined> {
+    await this.#db('certificates').select('id').where({ id }).forUpdate()
+    return this.find(id)
+  }
+
+  async list(filter: CertificateFilter, page: Page): Promise<Result<Paged<Certificate>, Fault>> {
+    const query = this.#select()
+    narrow(query, filter)
+    return paginate(query, { createdAt: 'certificates.created_at', id: 'certificates.id' }, page, fromRow)
+  }
+
+  /**
+   * Certificates that share a group with an agent, by name. It only narrows what policy then decides on, which is sound
+   * while no rule may allow across groups.
+   * @param filter.query a part of the name, in any case
+   */
+  async listReachable(
+    { query, ...filter }: CertificateFilter & { readonly groups: readonly string[]; readonly query: string },
+    page: NamePage,
+  ): Promise<Result<Paged<Certificate>, Fault>> {
+    const certificates = this.#select()
+    narrow(certificates, filter)
+    if (query !== '') void certificates.whereRaw('strpos(certificates.name, lower(?)) > 0', [query])
+    return paginateByName(certificates, 'certificates.name', page, fromRow)
+  }
+
+  /** Those that are to be renewed by then and have no order under way, the most urgent first. */
+  async listDue(now: Date, limit: number): Promise<readonly Certificate[]> {
+    const rows: CertificateRow[] = await this.#select()
+      .where('certificates.renew_at', '<=', now)
+      .whereRaw(
+        `NOT EXISTS (SELECT FROM certificate_orders o WHERE o.certificate_id = certificates.id AND o.finished_at IS NULL)`,
+      )
+      .orderBy('certificates.renew_at')
+      .limit(limit)
+    return rows.map(fromRow)
+  }
+
+  /** @returns the registered certificate, or undefined when the name is taken */
+  async insert(draft: CertificateDraft): Promise<Certificate | undefined> {
+    const inserted: unknown[] = await this.#db('certificates')
+      .insert({
+        id: draft.id,
+        name: draft.name,
+        domains: [...draft.domains].sort(),
+        issuer: draft.issuer,
+        created_at: draft.createdAt,
+        created_by: draft.createdBy,
+      })
+      .onConflict('name')
+      .ignore()
+      .returning('id')
+    if (inserted.length === 0) return undefined
+    await replaceGroups(this.#db, membership, draft.id, draft.groups)
+    return this.#reread(draft.id)
+  }
+
+  /** Adds a version and makes it the current one. */
+  async insertVersion(id: string, version: CertificateVersion, renewAt: Date | null): Promise<Certificate> {
+    await this.#db('certificate_versions').insert(versionRow(id, version))
+    await this.#db('certificates')
+      .where({ id })
+      .update({
+        current_version: version.version,
+        not_after: version.notAfter,
+        renew_at: renewAt,
+        ...(version.issuer === null ? {} : { issuer: version.issuer }),
+      })
+    return this.#reread(id)
+  }
+
+  async setRenewAt(id: string, renewAt: Date): Promise<void> {
+    await this.#db('certificates').where({ id }).update({ renew_at: renewAt })
+  }
+
+  async findVersion(id: string, version: number): Promise<CertificateVersion | undefined> {
+    const row: VersionRow | undefined = await this.#db('certificate_versions')
+      .where({ certificate_id: id, version })
+      .first()
+    return row && fromVersionRow(row)
+  }
+
+  /** Newest first. */
+  async listVersions(id: string, limit: number): Promise<readonly CertificateVersion[]> {
+    const rows: VersionRow[] = await this.#db('certificate_versions')
+      .where('certificate_id', id)
+      .orderBy('version', 'desc')
+      .limit(limit)
+    return rows.map(fromVersionRow)
+  }
+
+  async #reread(id: string): Promise<Certificate> {
+    const certificate = await this.find(id)
+    if (certificate === undefined) throw new Error(`certificate ${id} vanished within its transaction`)
+    return certificate
+  }
+
+  #select(): Knex.QueryBuilder {
+    return this.#db('certificates')
+      .leftJoin('certificate_versions AS v', (join) => {
+        join.on('v.certificate_id', 'certificates.id').andOn('v.version', 'certificates.current_version')
+      })
+      .select(
+        'v.subject',
+        'v.sans',
+        'v.issuer_name',
+        'v.serial',
+        'v.fingerprint',
+        'v.key_type',
+        'v.not_before',
+        'certificates.*',
+      )
+      .select({
+        groups: groupNamesSql(this.#db, membership),
+        environment: environmentSql(this.#db, membership),
+        permitted_domains: this.#db.raw(
+          `ARRAY(SELECT DISTINCT d FROM certificate_groups m JOIN groups ON groups.id = m.group_id, unnest(groups.domains) d
+            WHERE m.certificate_id = certificates.id ORDER BY d)`,
+        ),
+      })
+  }
+}
+
+function narrow(query: Knex.QueryBuilder, { groups, notAfterBefore }: CertificateFilter): void {
+  if (groups !== undefined) whereInAnyGroup(query, membership, groups)
+  if (notAfterBefore !== undefined) void query.where('certificates.not_after', '<', notAfterBefore)
+}
