@@ -1,4 +1,4 @@
-import { utils } from 'ssh2'
+import ssh2 from 'ssh2'
 import type { BastionStore } from '../domain/ssh/bastion-store.ts'
 import { fingerprintOf } from '../domain/ssh/fingerprint.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -6,6 +6,7 @@ import { type Fault, fault } from '../kernel/fault.ts'
 import { createPrivateFile, readPrivateFile } from '../kernel/private-file.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
 import { Secret } from '../kernel/secret.ts'
+import { isEd25519Key, newSshKey } from '../kernel/ssh-key.ts'
 
 /** The bastion's own host key, the same on every replica. */
 export interface BastionHostKey {
@@ -34,7 +35,7 @@ export async function loadHostKey(
           `${keyFile} is missing, but the bastion of this database has a host key (${expected}): put it back from the backup`,
         ),
       )
-    text = await createPrivateFile(keyFile, utils.generateKeyPairSync('ed25519').private)
+    text = await createPrivateFile(keyFile, newSshKey().privateKey.expose())
   }
   if (!text.ok) return text
   const key = readKey(text.value ?? '')
@@ -50,9 +51,10 @@ export async function loadHostKey(
 }
 
 function readKey(text: string): BastionHostKey | undefined {
-  const parsed = utils.parseKey(text)
+  if (!isEd25519Key(text)) return undefined
+  const parsed = ssh2.utils.parseKey(text)
   const key = Array.isArray(parsed) ? parsed[0] : parsed
-  if (key instanceof Error || key?.type !== 'ssh-ed25519' || !key.isPrivateKey()) return undefined
+  if (key === undefined || key instanceof Error) return undefined
   return { privateKey: new Secret(text), publicKey: `${key.type} ${key.getPublicSSH().toString('base64')}` }
 }
 

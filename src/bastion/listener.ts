@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AuthContext, type Connection, Server, type Session } from 'ssh2'
+import ssh2, { type AuthContext, type Connection, type Server, type Session } from 'ssh2'
 import { sessionOfLogin } from '../domain/ssh/login.ts'
 import { type Redeemed, redeemSshTicket, type TicketRefusal } from '../domain/ssh/redeem-ssh-ticket.ts'
 import type { TargetChannel, Terminal } from '../domain/ssh/ssh-target.ts'
@@ -37,7 +37,7 @@ const SIGNALS = new Set(['INT', 'TERM', 'KILL', 'HUP', 'QUIT', 'USR1', 'USR2'])
  */
 export function createListener(deps: ListenerDeps): Server {
   const doors = new DoorLimits()
-  const server = new Server(
+  const server = new ssh2.Server(
     {
       hostKeys: [deps.hostKey.privateKey.expose()],
       ident: 'certlocker',

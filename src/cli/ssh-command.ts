@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Command, Option } from 'commander'
-import { Client, type ClientChannel } from 'ssh2'
+import ssh2, { type ClientChannel } from 'ssh2'
 import { type Json, restApi } from './api.ts'
 import { CliError, exitCodes } from './cli-error.ts'
 import type { CliIo } from './io.ts'
@@ -34,7 +34,7 @@ export function registerSshCommand(program: Command, io: CliIo, exitWith: (code:
 /** @returns the exit code of what ran, 255 when the session was not carried */
 function open(grant: Json, command: string, io: CliIo): Promise<number> {
   const [, port, username = '', host = ''] = COMMAND_LINE.exec(String(grant['command'])) ?? []
-  const client = new Client()
+  const client = new ssh2.Client()
   return new Promise((resolve, reject) => {
     client.on('error', (error) =>
       reject(new CliError(exitCodes.failed, `the bastion ${host}:${port} cannot be reached: ${error.message}`, error)),

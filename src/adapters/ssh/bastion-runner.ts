@@ -1,4 +1,4 @@
-import { Client, type ClientChannel } from 'ssh2'
+import ssh2, { type ClientChannel } from 'ssh2'
 import {
   type CommandOutcome,
   type CommandRun,
@@ -17,7 +17,7 @@ const CONNECT_MS = 10_000
 /** Runs commands through a bastion, over SSH, with a ticket that is good for this one command. */
 export class BastionRunner implements CommandRunner {
   run({ bastion, sessionId, ticket, command, timeoutMs }: CommandRun, signal: AbortSignal) {
-    const client = new Client()
+    const client = new ssh2.Client()
     const [, base64 = ''] = bastion.hostKey.split(' ')
     const pinned = Buffer.from(base64, 'base64')
     return new Promise<Result<CommandOutcome, Fault>>((resolve) => {

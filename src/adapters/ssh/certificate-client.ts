@@ -1,4 +1,4 @@
-import { Client, type ConnectConfig, type ParsedKey, utils } from 'ssh2'
+import ssh2, { type ConnectConfig, type ParsedKey } from 'ssh2'
 import { sshString } from '../../kernel/ssh-wire.ts'
 
 const CERTIFICATE = /^(ssh-ed25519|ecdsa-sha2-nistp\d+)-cert-v01@openssh\.com$/
@@ -18,7 +18,7 @@ export function certifiedKey(privateKey: string, certificate: string): ParsedKey
 
 /** @returns undefined when it is no private key, or one under a passphrase */
 export function readPrivateKey(text: string): ParsedKey | undefined {
-  const parsed = utils.parseKey(text)
+  const parsed = ssh2.utils.parseKey(text)
   const key = Array.isArray(parsed) ? parsed[0] : parsed
   return key instanceof Error || key === undefined || !key.isPrivateKey() ? undefined : key
 }
@@ -46,7 +46,7 @@ type AskForSignature = (data: Buffer, give: (signature: Buffer) => void) => void
  * the signature, and OpenSSH wants that of the certificate outside and that of the key inside. It still builds the request
  * that is signed; only the packet that carries the signature is written here.
  */
-export class CertificateClient extends Client {
+export class CertificateClient extends ssh2.Client {
   override connect(config: ConnectConfig): this {
     super.connect(config)
     const protocol = (this as unknown as Internals)._protocol

@@ -1,4 +1,4 @@
-import { type ClientChannel, type ParsedKey, utils } from 'ssh2'
+import type { ClientChannel, ParsedKey } from 'ssh2'
 import type {
   EphemeralKey,
   SshTarget,
@@ -9,8 +9,8 @@ import type {
 } from '../../domain/ssh/ssh-target.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
-import { Secret } from '../../kernel/secret.ts'
 import { sshAlgorithms } from '../../kernel/ssh-algorithms.ts'
+import { newSshKey } from '../../kernel/ssh-key.ts'
 import { CertificateClient, certifiedKey, readPrivateKey } from './certificate-client.ts'
 
 const CONNECT_MS = 10_000
@@ -21,8 +21,7 @@ const RSA_HOST_KEYS = ['rsa-sha2-512', 'rsa-sha2-256']
 /** Connects from this machine to the host. */
 export class DirectTarget implements SshTarget {
   newKey(): EphemeralKey {
-    const { private: privateKey, public: publicKey } = utils.generateKeyPairSync('ed25519')
-    return { privateKey: new Secret(privateKey), publicKey }
+    return newSshKey()
   }
 
   async connect(login: TargetLogin, signal: AbortSignal): Promise<Result<TargetConnection, Fault>> {
