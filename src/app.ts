@@ -71,7 +71,7 @@ export function openKeys(config: Config, log: Log): Promise<{ readonly keys: Key
 async function compose(config: Config, io: AppIo, role: Role, undo: Undo): Promise<Omit<Gateway, 'stop'>> {
   const core = await openCore(config, io, undo)
   const { log, stores, authority, keepVaultToken, followPolicy } = core
-  const bastion = role === 'gateway' ? undefined : await openBastion(config, { ...core, clock: authority }, undo)
+  const bastion = role === 'gateway' ? undefined : await openBastion(config, role, { ...core, clock: authority }, undo)
   const { live, replica } = await joinReplicas(stores, authority, log, undo)
   const everywhere = replicaJobs({ stores, clock: authority, replica, followPolicy, keepVaultToken })
   if (role !== 'bastion') return { url: await openGateway(config, io, { ...core, live, everywhere }, undo), bastion }

@@ -4,6 +4,9 @@ import { notificationsSchema } from './notifications.schema.ts'
 import { acmeSchema, vaultSchema } from './outside-world.schema.ts'
 import { policySettingsSchema } from './policy-settings.schema.ts'
 
+/** Where the bastion listens unless another port is asked for. */
+export const bastionPortDefault = 2222
+
 /**
  * Every setting there is. This one schema is the type, the validation, and the documentation.
  * `x-secret` hides a value wherever settings are shown, `x-path` makes it absolute, `x-file-only` keeps it out of the
@@ -150,7 +153,7 @@ export const configSchema = {
           type: 'integer',
           minimum: 0,
           maximum: 65535,
-          default: 2222,
+          default: bastionPortDefault,
           description: 'Its port; 0 is any free one',
         },
         publicAddress: {

@@ -153,7 +153,7 @@ export const faults = {
   },
   SSH_COMMAND_TIMEOUT: {
     kind: 'unavailable',
-    http: 504,
+    http: 503,
     retry: false,
     text: 'The command did not end in time and was stopped; what it did before that is done',
   },

@@ -18,8 +18,11 @@ export interface ActivatablePolicyEngine extends PolicyEngine {
    */
   activate(bundle: Bundle): Result<PolicyVersion, BundleProblem>
 
-  /** The first half of `activate`: loads and tests a bundle, giving way to other work between two questions. */
-  load(bundle: Bundle): Promise<Result<PreparedPolicy, BundleProblem>>
+  /**
+   * The first half of `activate`: loads and tests a bundle, giving way to other work between two questions.
+   * @param cpuMs by which it is timed; of this process unless said otherwise
+   */
+  load(bundle: Bundle, cpuMs?: () => number): Promise<Result<PreparedPolicy, BundleProblem>>
 
   /** The second half, in one step: whatever is asked from now on is decided by this policy, and by it alone. */
   serve(prepared: PreparedPolicy): PolicyVersion
@@ -56,10 +59,10 @@ export function createPolicyEngine(deps: PolicyEngineDeps = { cpuMs: processCpuM
       serving = candidate.value.policy
       return ok(serving.version)
     },
-    async load(bundle) {
+    async load(bundle, cpuMs = deps.cpuMs) {
       const candidate = instantiated(bundle)
       if (!candidate.ok) return candidate
-      for (const tested of selfTestSteps(candidate.value.instance, deps.cpuMs)) {
+      for (const tested of selfTestSteps(candidate.value.instance, cpuMs)) {
         if (!tested.ok) return tested
         await nextTurn()
       }

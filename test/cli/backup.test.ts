@@ -41,7 +41,7 @@ beforeAll(async () => {
     ok: true,
     file: withKeys,
     tables: { secrets: 1, sealed_values: 1, audit_events: expect.any(Number) },
-    keys: ['secrets.keyFile', 'audit.keyFile'],
+    keys: ['secrets.keyFile', 'audit.keyFile', 'bastion.hostKeyFile'],
     saveAlso: [],
   })
 })
@@ -80,8 +80,8 @@ async function startedAt(
   work: (url: string) => Promise<void>,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const adminKey = { CERTLOCKER_BOOTSTRAP__ADMIN_KEY: gateway.adminKey }
-  const loaded = await loadConfig({ file, environment: { ...adminKey, ...environment } })
+  const given = { CERTLOCKER_BOOTSTRAP__ADMIN_KEY: gateway.adminKey, CERTLOCKER_BASTION__PORT: '0' }
+  const loaded = await loadConfig({ file, environment: { ...given, ...environment } })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.error))
   const ignored = () => undefined
   const io = { log: silentLog, auditLine: ignored, adminKey: ignored, version: '0.0.0-test' }
@@ -121,7 +121,7 @@ describe('a backup of a running gateway', { timeout: 60_000 }, () => {
 
   test('without the keys says which files to save, and a restore from it needs them', async () => {
     const made = await backup(plain)
-    for (const name of ['audit.pem', 'secrets.key'])
+    for (const name of ['audit.pem', 'bastion.key', 'secrets.key'])
       expect(made.stdout).toContain(`Save also, apart from the backup: ${join(gateway.dataDir, 'keys', name)}`)
     const place = await newPlace('without-keys')
     expect(await restore(place, plain)).toMatchObject({ exitCode: 0 })
@@ -129,7 +129,7 @@ describe('a backup of a running gateway', { timeout: 60_000 }, () => {
       /audit\.pem is missing.* put it back from the backup/u,
     )
     await mkdir(join(place.dataDir, 'keys'), { mode: 0o700, recursive: true })
-    for (const name of ['audit.pem', 'secrets.key'])
+    for (const name of ['audit.pem', 'bastion.key', 'secrets.key'])
       await writeFile(join(place.dataDir, 'keys', name), await readFile(join(gateway.dataDir, 'keys', name)), {
         mode: 0o600,
       })

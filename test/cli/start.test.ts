@@ -113,9 +113,9 @@ describe('a start that cannot be says what is wrong, where, and what to do, in a
   test('but first of all, what is set and does nothing yet', async () => {
     const { stderr } = await serve({
       ...externalDatabase((url) => (url.port = '9')),
-      CERTLOCKER_BASTION__PORT: '2200',
+      CERTLOCKER_EGRESS__PRIVATE_CIDRS: '10.0.0.0/8',
     })
-    expect(stderr.split('\n').filter((line) => line.includes('bastion.port'))).toHaveLength(1)
+    expect(stderr.split('\n').filter((line) => line.includes('egress.privateCidrs'))).toHaveLength(1)
   })
 
   test('and that a database password would cross the network in the clear', async () => {

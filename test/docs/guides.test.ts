@@ -58,7 +58,9 @@ describe('the guides', { timeout: 120_000 }, () => {
     await writeFile(join(ana.folder, 'passphrase'), 'correct horse battery staple', { mode: 0o600 })
     const [backUp, drill, watch, evidence] = (await scriptsOf('docs/operate.md')).filter(({ name }) => name === '')
     const [restore] = (await scriptsOf('docs/operate.md')).filter(({ name }) => name === 'stopped')
-    expect(await ana.run(backUp?.text ?? '')).toContain('With the keys of secrets.keyFile, audit.keyFile, encrypted')
+    expect(await ana.run(backUp?.text ?? '')).toContain(
+      'With the keys of secrets.keyFile, audit.keyFile, bastion.hostKeyFile, encrypted',
+    )
     expect(await ana.run(drill?.text ?? '')).toMatch(/confirmed +true|rep_\w+ +true/u)
     const metrics = await ana.run(watch?.text ?? '')
     const page = await readFile('docs/operate.md', 'utf8')

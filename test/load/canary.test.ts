@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLog } from '../../src/kernel/log.ts'
 import { routes } from '../../src/transport/rest/routes.ts'
 import { clientKinds, connect } from '../support/agent.ts'
+import { aCertificate } from '../support/certificates.ts'
 import { given } from '../support/given.ts'
 import { itemsOf } from '../support/items.ts'
 import { operator, type Person } from '../support/person.ts'
@@ -20,12 +21,13 @@ const SECRET = 'certlocker_get_secret'
 const NOTE = 'certlocker_write_audit_event'
 const value = `canary/${randomBytes(12).toString('hex')}+"ä"=`
 const nextValue = `canary/${randomBytes(12).toString('hex')}+"ö"=`
+const certificate = aCertificate({ subject: 'edge.example.com', domains: ['edge.example.com'] })
 
 let gateway: TestGateway
 let person: Person
 let database: pg.Client
 /** By what is planted: what must not be found. */
-let canaries: ReadonlyMap<string, readonly string[]>
+let canaries: Map<string, readonly string[]>
 /** By sink: everything that was written there. */
 const sinks = new Map<string, string>()
 
@@ -73,6 +75,8 @@ beforeAll(async () => {
     ['MCP token', Object.values(tokens).flatMap(formsOf)],
     ['API key', formsOf(person.value)],
     ['admin key', formsOf(gateway.adminKey)],
+    ['private key of a certificate', linesOf(certificate.key)],
+    ['host key of the bastion', linesOf(keyFiles(gateway.dataDir).get('bastion') ?? '')],
     ['sealed-box key', [sealedBoxKey, ...formsOfBytes(Buffer.from(sealedBoxKey, 'base64'))]],
   ])
   await agentsAtWork(tokens['reader'] ?? '', tokens['deployer'] ?? '')
@@ -86,12 +90,23 @@ afterAll(async () => {
   await gateway.stop()
 })
 
+/** The lines of a PEM file that hold the key. */
+function linesOf(pem: string): readonly string[] {
+  return pem.split('\n').filter((line) => line.length > 40 && !line.startsWith('-----'))
+}
+
 /** The files of keys under the data directory, by what they belong to. */
 function keyFiles(dataDir: string): ReadonlyMap<string, string> {
   const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  const sealed = files.find(({ name, parentPath }) => /key/.test(name) && !/audit/.test(parentPath))
-  if (sealed === undefined) throw new Error(`no sealed-box key among ${files.map(({ name }) => name).join(', ')}`)
-  return new Map([['secrets', readFileSync(join(sealed.parentPath, sealed.name), 'utf8').trim()]])
+  const textOf = (wanted: string): string => {
+    const file = files.find(({ name }) => name === wanted)
+    if (file === undefined) throw new Error(`no ${wanted} among ${files.map(({ name }) => name).join(', ')}`)
+    return readFileSync(join(file.parentPath, file.name), 'utf8').trim()
+  }
+  return new Map([
+    ['secrets', textOf('secrets.key')],
+    ['bastion', textOf('bastion.key')],
+  ])
 }
 
 async function agentsAtWork(reader: string, deployer: string): Promise<void> {
@@ -154,6 +169,15 @@ async function peopleAtWork(): Promise<void> {
     await restClient(gateway.url, `${person.value.slice(0, -1)}x`).get('/agents'),
     await restClient(gateway.url, `${gateway.adminKey}x`).get('/agents'),
   ]
+  const upload = { name: 'edge-tls', groups: ['staging'], chain: certificate.certificate, privateKey: certificate.key }
+  answers.push(
+    await api.post('/certificates', upload),
+    await api.post('/certificates', upload),
+    await api.post('/certificates', { ...upload, name: 'other', chain: certificate.key }),
+    await api.post('/kill', { kind: 'agent', id: 'reader', reason: 'exercise', drill: true }),
+  )
+  const { ticket } = await person.api.create('/ssh-sessions', { host: 'edge-1' })
+  canaries.set('SSH ticket', formsOf(String(ticket)))
   took('answers to changes', JSON.stringify(answers))
   await repeated('/tokens', { agentId: 'reader', name: 'third', groups: ['staging'], ttlSeconds: 60 })
   await repeated('/api-keys', { person: person.email, name: 'second', ttlSeconds: 60 })
@@ -215,13 +239,16 @@ async function thingsBreak(reader: string): Promise<void> {
   await database.query('ALTER TABLE secret_versions RENAME COLUMN no_path TO store_path')
 }
 
+/** What there is only once a session went over the bastion. */
+const notHere = new Set(['/audit/export', '/ssh-sessions/:id/recording'])
+
 /** What a route wants to be asked with. */
 const queries: Readonly<Record<string, string>> = { '/audit': '?limit=200', '/access': '?resource=login' }
 
 async function collect(): Promise<void> {
   const { api } = gateway
   const firstId = async (list: string) => String(itemsOf((await api.get(`/${list}`)).body)[0]?.['id'])
-  for (const { path } of routes.filter((route) => route.method === 'GET' && route.path !== '/audit/export')) {
+  for (const { path } of routes.filter((route) => route.method === 'GET' && !notHere.has(route.path))) {
     const [, noun = ''] = path.split('/')
     const id = path.endsWith('/:seq') ? '1' : path.includes('/:') ? await firstId(noun) : ''
     const answer = await api.get(`${path.replace(/:\w+/, id)}${queries[path] ?? ''}`)

@@ -32,6 +32,7 @@ beforeAll(async () => {
     CERTLOCKER_DATABASE__URL: database.url,
     CERTLOCKER_DATA_DIR: dataDir,
     CERTLOCKER_HTTP__PORT: '0',
+    CERTLOCKER_BASTION__PORT: '0',
     CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
     CERTLOCKER_VAULT__ADDRESS: vault.address,
     CERTLOCKER_VAULT__AUTH__METHOD: 'token',

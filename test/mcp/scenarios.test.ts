@@ -222,7 +222,11 @@ test('a token is shown once: no list, no read, no log line and no column holds i
 
 test('a read-only agent sees and uses only what its scopes act on; each other call is an audited denial', async () => {
   const agent = await as('docs-agent')
-  expect(await agent.toolNames()).toEqual(['certlocker_list_allowed_resources', 'certlocker_list_allowed_hosts'])
+  expect(await agent.toolNames()).toEqual([
+    'certlocker_list_allowed_resources',
+    'certlocker_get_certificate',
+    'certlocker_list_allowed_hosts',
+  ])
   const hosts = await agent.calls('certlocker_list_allowed_hosts')
   expect(hosts.structured['items']).toEqual([
     { name: 'edge-proxy-01', groups: ['edge'], environment: 'staging', principals: ['deploy'], modes: ['exec'] },

@@ -6,6 +6,7 @@ const text = { type: 'string' } as const
 const time = { type: ['string', 'null'], format: 'date-time' } as const
 
 export const orderKillSchema = {
+  examples: [{ kind: 'agent', id: 'cursor-ops', reason: 'Laptop lost' }],
   type: 'object',
   additionalProperties: false,
   required: ['kind', 'reason'],

@@ -37,6 +37,9 @@ interface Candidate {
   readonly policy: PreparedPolicy
 }
 
+type CpuMs = () => number
+const untimed: CpuMs = () => 0
+
 /** The life of policy bundles: checked, weighed, activated on every replica, held, discarded, gone back to. */
 export class PolicyBundles {
   readonly #deps: PolicyBundlesDeps
@@ -106,7 +109,8 @@ export class PolicyBundles {
       if (digest === undefined || digest === engine.active()?.digest) return false
       const stored = await stores.bundles.find(digest)
       if (stored === undefined) return false
-      const candidate = await this.#candidate(stored.bytes, stored.source)
+      // It was quick enough when it was taken in. A machine that is busy now must not be left without a policy.
+      const candidate = await this.#candidate(stored.bytes, stored.source, untimed)
       if (candidate.ok && candidate.value.bundle.version.digest === digest) {
         engine.serve(candidate.value.policy)
         return true
@@ -178,13 +182,13 @@ export class PolicyBundles {
       : this.#install(candidate.value, stored, by, 'POLICY_BUNDLE_ACTIVATED')
   }
 
-  async #candidate(bytes: Buffer, origin: string): Promise<Result<Candidate, BundleProblem>> {
+  async #candidate(bytes: Buffer, origin: string, cpuMs?: CpuMs): Promise<Result<Candidate, BundleProblem>> {
     const checked = checkBundle(bytes, origin, this.#deps.rules)
-    return checked.ok ? this.#prepared(checked.value) : checked
+    return checked.ok ? this.#prepared(checked.value, cpuMs) : checked
   }
 
-  async #prepared(bundle: Bundle): Promise<Result<Candidate, BundleProblem>> {
-    const policy = await this.#deps.engine.load(bundle)
+  async #prepared(bundle: Bundle, cpuMs?: CpuMs): Promise<Result<Candidate, BundleProblem>> {
+    const policy = await this.#deps.engine.load(bundle, cpuMs)
     if (!policy.ok) return policy
     const vectors = checkVectors(bundle, policy.value)
     return vectors.ok ? ok({ bundle, policy: policy.value }) : vectors

@@ -85,6 +85,7 @@ export const policyRoutes: readonly Route[] = [
       properties: {
         digest: {
           type: 'string',
+          maxLength: 71,
           pattern: '^sha256:[0-9a-f]{64}$',
           description: 'A bundle that was active before; without it, the last one',
           examples: [`sha256:${'0'.repeat(64)}`],

@@ -3,13 +3,19 @@ import { routes } from '../../../src/transport/rest/routes.ts'
 
 const titled = routes.map((route) => ({ title: `${route.method} ${route.path}`, route }))
 
-/** The owners' way out: with a broken policy an admin can look and stop, and nothing else. */
+/** The owners' way out: with a broken policy an admin can look, stop, and install a signed policy, and nothing else. */
 const breakGlassChanges = [
   'POST /agents/:id/suspend',
   'POST /agents/:id/revoke',
   'POST /api-keys/:id/revoke',
   'POST /tokens/:id/revoke',
   'POST /sessions/:id/end',
+  'POST /ssh-sessions/:id/end',
+  'POST /kill',
+  'PUT /policy/bundle',
+  'POST /policy/held/:digest/activate',
+  'POST /policy/held/:digest/discard',
+  'POST /policy/rollback',
 ]
 
 describe('the route table', () => {
@@ -18,7 +24,7 @@ describe('the route table', () => {
     expect(new Set(routes.map(({ id }) => id)).size).toBe(routes.length)
   })
 
-  test('lets an admin through a broken policy to look and to stop, never to change', () => {
+  test('lets an admin through a broken policy to look, to stop and to mend the policy, never to change', () => {
     const changes = titled.filter(({ route }) => route.breakGlass && route.method !== 'GET').map(({ title }) => title)
     expect(changes.sort()).toEqual([...breakGlassChanges].sort())
     expect(routes.filter(({ method, breakGlass }) => method === 'GET' && !breakGlass)).toEqual([])
