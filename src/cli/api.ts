@@ -9,8 +9,15 @@ export type Query = { readonly [name: string]: string | number | undefined }
 export interface Api {
   /** @throws CliError: 3 when the gateway refuses who asks or what is asked, 1 for every other failure */
   call(method: string, path: string, options?: { readonly query?: Query; readonly body?: Json }): Promise<Json>
+  /** Sends a file, and answers as `call` does. */
+  upload(path: string, bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<Json>
   /** The bytes of an answer that is no JSON document. */
   stream(path: string, query?: Query): Promise<ReadableStream<Uint8Array>>
+}
+
+interface Upload {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly contentType: string
 }
 
 const ANSWER_MS_MAX = 120_000
@@ -19,7 +26,7 @@ export function restApi({ url, apiKey }: CliEnvironment): Api {
   const send = async (
     method: string,
     path: string,
-    { query = {}, body }: { query?: Query; body?: Json } = {},
+    { query = {}, body, file }: { query?: Query; body?: Json; file?: Upload } = {},
   ): Promise<Response> => {
     if (apiKey === undefined) {
       throw new CliError(
@@ -36,20 +43,23 @@ export function restApi({ url, apiKey }: CliEnvironment): Api {
       headers: {
         authorization: `Bearer ${apiKey}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(file === undefined ? {} : { 'content-type': file.contentType }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(file === undefined ? {} : { body: file.bytes }),
     })
     if (!response.ok) throw refusal(method, path, response.status, await response.text())
     return response
   }
+  const document = async (response: Response): Promise<Json> => {
+    const answer = parsed(await response.text())
+    if (answer === undefined)
+      throw new CliError(exitCodes.failed, `${url} does not answer as CertLocker does: check CERTLOCKER_URL`)
+    return answer
+  }
   return {
-    async call(method, path, options) {
-      const text = await (await send(method, path, options)).text()
-      const answer = parsed(text)
-      if (answer === undefined)
-        throw new CliError(exitCodes.failed, `${url} does not answer as CertLocker does: check CERTLOCKER_URL`)
-      return answer
-    },
+    call: async (method, path, options) => document(await send(method, path, options)),
+    upload: async (path, bytes, contentType) => document(await send('PUT', path, { file: { bytes, contentType } })),
     async stream(path, query = {}) {
       const { body } = await send('GET', path, { query })
       if (body === null) throw new CliError(exitCodes.failed, `GET ${path} answered without a body`)

@@ -2,12 +2,13 @@ import { type Command, Option } from 'commander'
 import { signatureAlgorithms } from '../../policy/policy-key.ts'
 import { CliError, exitCodes } from '../cli-error.ts'
 import type { CliIo } from '../io.ts'
+import { registerGatewayCommands } from './gateway-commands.ts'
 import { print, reporting } from './reporting.ts'
 import { type SignOptions, signBundleFile, verifyBundleFile } from './sign.ts'
 
 type Flags<T> = T & { readonly json?: boolean }
 
-/** Adds `certlocker policy sign|verify` to the policy commands. */
+/** Adds `certlocker policy sign|verify|push|status|activate|discard|rollback` to the policy commands. */
 export function registerBundleCommands(program: Command, io: CliIo): void {
   const policy = program.commands.find((command) => command.name() === 'policy') ?? program.command('policy')
   policy
@@ -30,6 +31,7 @@ export function registerBundleCommands(program: Command, io: CliIo): void {
     .option('--scope <TEXT>', 'what the signature must say it is for')
     .option('--json', 'print JSON')
     .action(reporting(io, verify))
+  registerGatewayCommands(policy, io)
 }
 
 async function sign(io: CliIo, file: string, { json, ...options }: Flags<SignOptions>): Promise<void> {
