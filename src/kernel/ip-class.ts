@@ -1,14 +1,7 @@
 import ipaddr from 'ipaddr.js'
 
 /** What kind of address it is to connect to. Only `public` is reachable from anywhere. */
-export type IpClass =
-  | 'public'
-  | 'private'
-  | 'loopback'
-  | 'link_local'
-  | 'metadata'
-  | 'multicast'
-  | 'reserved'
+export type IpClass = 'public' | 'private' | 'loopback' | 'link_local' | 'metadata' | 'multicast' | 'reserved'
 
 /**
  * Classifies an address by its bytes, never by its text. Whatever embeds an IPv4 address (mapped, compatible, translated,

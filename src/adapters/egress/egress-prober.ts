@@ -67,14 +67,17 @@ async function observe(
     const tlsStartedMs = performance.now()
     const { host, isIp } = target
     const shaken = await shakeHands(opened.value, { host, isIp, timeoutMs: limits.tlsMs, signal })
-    if (!shaken.ok)
-      return { ...reached, timings: { ...nothing.timings, connectMs }, problem: shaken.error }
+    if (!shaken.ok) return { ...reached, timings: { ...nothing.timings, connectMs }, problem: shaken.error }
     const { socket, ...served } = shaken.value
     const timings = { ...nothing.timings, connectMs, tlsMs: since(tlsStartedMs) }
     if (target.scheme === 'tls') return { ...reached, ...served, timings }
     const askedMs = performance.now()
     const head = await requestHead(socket, target, limits.firstByteMs, signal)
-    const answered = { ...reached, ...served, timings: { ...timings, firstByteMs: head.ok ? since(askedMs, head.value.firstByteAtMs) : null } }
+    const answered = {
+      ...reached,
+      ...served,
+      timings: { ...timings, firstByteMs: head.ok ? since(askedMs, head.value.firstByteAtMs) : null },
+    }
     if (!head.ok) return { ...answered, problem: head.error }
     return { ...answered, httpStatus: head.value.status, hsts: head.value.hsts }
   } finally {

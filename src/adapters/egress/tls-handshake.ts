@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { checkServerIdentity, connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
+import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import type { Observation, ServedCertificate } from '../../domain/probes/probe-verdict.ts'
 import { shortText } from '../../kernel/bounded-text.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
@@ -64,7 +64,7 @@ function sharedContext(): SecureContext {
   return context
 }
 
-function served(tls: TLSSocket, ocspStapled: boolean, { host }: HandshakeSettings): Result<Served, string> {
+function served(tls: TLSSocket, ocspStapled: boolean, { host, isIp }: HandshakeSettings): Result<Served, string> {
   try {
     const leaf = tls.getPeerX509Certificate()
     if (leaf === undefined) return err('no certificate')
@@ -80,7 +80,7 @@ function served(tls: TLSSocket, ocspStapled: boolean, { host }: HandshakeSetting
       socket: tls,
       tls: { version: tls.getProtocol() ?? '', cipher, alpn: tls.alpnProtocol || null, ocspStapled },
       chain: { certificates, trusted: tls.authorized, problem },
-      hostnameMatches: checkServerIdentity(host, tls.getPeerCertificate()) === undefined,
+      hostnameMatches: (isIp ? leaf.checkIP(host) : leaf.checkHost(host)) !== undefined,
     })
   } catch {
     return err('unreadable certificate')

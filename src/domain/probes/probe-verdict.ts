@@ -41,7 +41,11 @@ export interface Observation {
   readonly httpStatus: number | null
   readonly hsts: string | null
   /** Milliseconds that each step took by itself. */
-  readonly timings: { readonly connectMs: number | null; readonly tlsMs: number | null; readonly firstByteMs: number | null }
+  readonly timings: {
+    readonly connectMs: number | null
+    readonly tlsMs: number | null
+    readonly firstByteMs: number | null
+  }
   /** What went wrong, in a word or two. */
   readonly problem: string | null
 }
