@@ -1,5 +1,6 @@
 import { createMetrics } from './adapters/metrics/metrics.ts'
 import { openLauncherVerifier } from './adapters/oidc/launcher-verifier.ts'
+import { openProber } from './app/open-prober.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
 import { KeyRotation } from './adapters/sealed-box/key-rotation.ts'
@@ -86,6 +87,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   undo.push(() => activity.flush())
   const callRate = new CallRate(config.limits, { store: new CallCountStore(knex), clock: authority })
   const { live, replica } = await joinReplicas(stores, authority, log, undo)
+  const egress = openProber(config, authority)
   const http = createTransport({
     config,
     live,
@@ -102,6 +104,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     approvalWatch,
     policy,
     ...secrets,
+    ...egress,
     verifyLauncher: config.launcher.oidc && (await openLauncherVerifier(config.launcher.oidc, authority)),
     faultOf: (error) => (error instanceof FaultError ? error.fault : databaseFault(error)),
     adminKeyHash,
@@ -109,7 +112,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
-  const working = { knex, inTransaction, clock: authority, checkpointer, activity, callRate }
+  const working = { ...egress, knex, inTransaction, clock: authority, checkpointer, activity, callRate }
   const jobs = gatewayJobs({ ...working, idleSeconds, inputDays, keepVaultToken, stores, replica })
   const schedule = startSchedule(jobs, log)
   undo.push(() => schedule.stop())

@@ -1,7 +1,6 @@
 /** Settings that are known before their part is built: one line per part, taken out with the work that builds it. */
 const unbuilt: readonly { readonly part: string; readonly instead: string }[] = [
   { part: 'bastion', instead: 'no SSH bastion is started' },
-  { part: 'egress', instead: 'nothing probes other machines' },
   { part: 'acme.issuers', instead: 'no certificates are requested' },
   { part: 'acme.http01', instead: 'no http-01 challenges are answered' },
   { part: 'acme.dns01', instead: 'no dns-01 challenges are answered' },

@@ -7,6 +7,7 @@ import { IdempotencyStore } from './idempotency/idempotency-store.ts'
 import { ApiKeyStore } from './people/api-key-store.ts'
 import { KillStore } from './kills/kill-store.ts'
 import { PersonStore } from './people/person-store.ts'
+import { ProbeStore } from './probes/probe-store.ts'
 import { ReplicaStore } from './revocation/replica-store.ts'
 import { SecretStore } from './secrets/secret-store.ts'
 import { SessionStore } from './sessions/session-store.ts'
@@ -20,6 +21,7 @@ export interface Stores {
   readonly agents: AgentStore
   readonly tokens: TokenStore
   readonly hosts: HostStore
+  readonly probes: ProbeStore
   readonly secrets: SecretStore
   readonly sessions: SessionStore
   readonly approvals: ApprovalStore
@@ -36,6 +38,7 @@ export function bindStores(db: Knex): Stores {
     agents: new AgentStore(db),
     tokens: new TokenStore(db),
     hosts: new HostStore(db),
+    probes: new ProbeStore(db),
     secrets: new SecretStore(db),
     sessions: new SessionStore(db),
     approvals: new ApprovalStore(db),

@@ -8,7 +8,7 @@ import type { PolicyInput } from '../policy/input.schema.ts'
 import type { ApprovalFact } from './approval-fact.ts'
 import type { AgentCaller } from './caller.ts'
 import { type Identified, resourceInput } from './identify.ts'
-import type { Tool } from './tool.ts'
+import type { CallFacts, Tool } from './tool.ts'
 
 export interface QuestionDeps {
   readonly history: CallHistory
@@ -27,6 +27,7 @@ export interface AskedCall {
   readonly history: History
   /** Of the idempotency key that came with the call; null when none counts. */
   readonly keyDigest: string | null
+  readonly facts?: CallFacts
   /** What people decided about exactly this call, if they did. */
   readonly approval?: ApprovalFact | undefined
   /** 2 when an approval was decided while the call was held. */
@@ -38,7 +39,18 @@ export interface AskedCall {
 /** Puts an agent's call to the policy: every fact that the gateway itself established, nothing the agent claims. */
 export function agentQuestion(
   { clock, timeZone, hmacKey }: Omit<QuestionDeps, 'history'>,
-  { caller, tool, resource, history, keyDigest, approval, attempt = 1, mode = 'enforce', ...call }: AskedCall,
+  {
+    caller,
+    tool,
+    resource,
+    history,
+    keyDigest,
+    facts = {},
+    approval,
+    attempt = 1,
+    mode = 'enforce',
+    ...call
+  }: AskedCall,
 ): PolicyInput {
   const { token, agent, ownerDisabled, effectiveScopes, effectiveGroups } = caller.standing
   const nowMs = clock.now()
@@ -93,6 +105,7 @@ export function agentQuestion(
     client: { ip: caller.request.clientIp, ...caller.client },
     ...(described === undefined ? {} : { resource: described }),
     arguments: masked,
+    ...(facts.derived === undefined ? {} : { derived: facts.derived }),
     ...(approval === undefined ? {} : { approval }),
     mode,
   })

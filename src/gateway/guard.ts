@@ -15,6 +15,7 @@ import { denied, type Progress, type Step } from './call-step.ts'
 import type { AgentCaller } from './caller.ts'
 import { hold, type HoldDeps, holdSeconds, type Tell } from './hold.ts'
 import { type Identified, identify, resourceFacts } from './identify.ts'
+import type { IdentifyProbe } from './identify-probe.ts'
 import { idempotencyKeyDigest } from './idempotency-key.ts'
 import { applyToResult } from './obligations/apply-to-result.ts'
 import { enforceable } from './obligations/enforceable.ts'
@@ -36,6 +37,7 @@ export interface GuardDeps
     Omit<ApprovalFactDeps, 'clock'> {
   readonly policy: PolicyEngine
   readonly released: ReleasedValues
+  readonly identifyProbe: IdentifyProbe
   readonly live: LiveWork
   readonly suspendByPolicy: SuspendByPolicy
   readonly denials: 'explain' | 'opaque'
@@ -202,7 +204,8 @@ function allowedAlready({ status, id, useBeforeUnixMs }: PolicyInput['approval']
 async function question(deps: GuardDeps, step: Step, prepared: PreparedCall) {
   const { caller, tool, timer } = step
   const agentId = caller.standing.agent.id
-  const resource = await identify(deps.directory, agentId, prepared.resource)
+  const { resource: named } = prepared
+  const resource = await identify(deps.directory, agentId, named, (probe) => deps.identifyProbe(caller, probe))
   timer.stage('identify')
   const asked = await decide(deps, step, prepared, resource)
   timer.stage('decide')
@@ -234,7 +237,8 @@ function ask(
   approval?: ApprovalFact,
 ) {
   return deps.history.consult(caller.standing.agent.id, deps.clock.now(), (history, hold) => {
-    const call = { caller, tool, arguments: prepared.arguments, resource, history, keyDigest, approval, attempt }
+    const facts = prepared.facts(resource)
+    const call = { caller, tool, arguments: prepared.arguments, facts, resource, history, keyDigest, approval, attempt }
     const input = agentQuestion(deps, call)
     const { decision, policy } = deps.policy.decide(input)
     const decided: Decided = { decision: enforceable(decision, tool.action), policy }

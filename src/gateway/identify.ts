@@ -3,7 +3,8 @@ import type { SecretRecord } from '../domain/secrets/secret.ts'
 import type { AuditEvent } from '../domain/audit/event.ts'
 import type { ResourceInput } from '../policy/input.ts'
 import type { Directory } from './directory.ts'
-import type { ResourceName } from './resource-name.ts'
+import { type ProbeIdentified, probeInput } from './identify-probe.ts'
+import type { ProbeName, ResourceName } from './resource-name.ts'
 
 /** The resource of a call, as the registry knows it. One that does not exist is a fact for the policy, not an error. */
 export type Identified =
@@ -15,13 +16,16 @@ export type Identified =
       readonly secret: SecretRecord | undefined
     }
   | { readonly type: 'host'; readonly name: string; readonly host: Host | undefined }
+  | ProbeIdentified
 
 export async function identify(
   directory: Directory,
   agentId: string,
   named: ResourceName | undefined,
+  identifyProbe: (named: ProbeName) => Promise<ProbeIdentified>,
 ): Promise<Identified> {
   if (named === undefined) return { type: 'none' }
+  if (named.type === 'probe' || named.type === 'probe_target') return identifyProbe(named)
   const secret = await directory.secret(agentId, named.name)
   return { type: 'secret', name: named.name, secret, version: named.version ?? secret?.currentVersion ?? 0 }
 }
@@ -29,6 +33,7 @@ export async function identify(
 /** The resource as the policy sees it. */
 export function resourceInput(resource: Identified): ResourceInput | undefined {
   if (resource.type === 'none') return undefined
+  if (resource.type === 'probe' || resource.type === 'probe_target') return probeInput(resource)
   if (resource.type === 'host') {
     const { host, name } = resource
     if (host === undefined) return { type: 'host', name, exists: false }

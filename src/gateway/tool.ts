@@ -6,6 +6,7 @@ import type { Json } from '../kernel/canonical-json.ts'
 import type { Fault } from '../kernel/fault.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
 import type { Scope } from '../kernel/vocabulary.ts'
+import type { InputFacts } from '../policy/input.ts'
 import type { AgentCaller } from './caller.ts'
 import type { Tell } from './hold.ts'
 import type { Identified } from './identify.ts'
@@ -42,7 +43,14 @@ export interface ToolDefinition<A, R> {
   readonly result: ObjectSchema
   /** The resource that the arguments name, if they name one. */
   resource?(args: A): ResourceName
+  /** What the gateway works out of the arguments for the policy, where there is something. */
+  facts?(args: A, resource: Identified): CallFacts
   run(context: RunContext<A>): Promise<Result<R, Fault | PolicyDenial>>
+}
+
+/** What the policy is told of a call beyond its arguments. */
+export interface CallFacts {
+  readonly derived?: InputFacts['derived']
 }
 
 export interface RunContext<A> {
@@ -83,6 +91,7 @@ export interface Tool {
 export interface PreparedCall {
   readonly arguments: object
   readonly resource: ResourceName | undefined
+  facts(resource: Identified): CallFacts
   run(context: Omit<RunContext<never>, 'arguments'>): Promise<Result<JsonObject, Fault | PolicyDenial>>
 }
 
@@ -111,6 +120,7 @@ export function defineTool<A extends object, R extends JsonObject>(definition: T
       return ok({
         arguments: { ...raw },
         resource: definition.resource?.(raw),
+        facts: (resource) => definition.facts?.(raw, resource) ?? {},
         run: (context) => definition.run({ ...context, arguments: raw }),
       })
     },

@@ -2,6 +2,9 @@ import type { Knex } from 'knex'
 import { expireApprovals } from '../domain/approvals/expire-approvals.ts'
 import { type Checkpointer, checkpointIntervalMs } from '../domain/audit/checkpointer.ts'
 import { IdempotencyStore } from '../domain/idempotency/idempotency-store.ts'
+import { pruneProbes, runDueProbes } from '../domain/probes/run-due-probes.ts'
+import type { Prober } from '../domain/probes/prober.ts'
+import type { CertificateNames } from '../domain/probes/run-probe.ts'
 import { endIdleSessions } from '../domain/sessions/end-idle-sessions.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import { CallCountStore } from '../domain/tokens/call-count-store.ts'
@@ -20,6 +23,7 @@ const ACTIVITY_MS = 1_000
 const CALL_COUNTS_MS = 1_000
 const EXPIRY_MS = 2_000
 const FORGET_COUNTS_MS = 60_000
+const PROBES_MS = 1_000
 const PRUNE_MS = 3_600_000
 const VAULT_TOKEN_MS = 2_000
 
@@ -32,6 +36,8 @@ export interface GatewayJobDeps {
   readonly callRate: CallRate
   readonly idleSeconds: number
   readonly stores: Stores
+  readonly prober: Prober
+  readonly certificates: CertificateNames
   /** The id of this replica. */
   readonly replica: string
   readonly inputDays: number
@@ -55,6 +61,8 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
       run: () => pruneDecisions(deps.knex, deps.inputDays, deps.clock.now()),
     },
     { name: 'forget-idempotency-keys', everyMs: PRUNE_MS, run: () => new IdempotencyStore(deps.knex).forgetOld() },
+    { name: 'run-due-probes', everyMs: PROBES_MS, run: () => runDueProbes(deps) },
+    { name: 'prune-probes', everyMs: PRUNE_MS, run: () => pruneProbes(deps) },
     { name: 'say-seen', everyMs: killTimes.seenEveryMs, run: () => saySeen(deps, deps.replica) },
     { name: 'finish-kills', everyMs: EXPIRY_MS, run: () => finishKills(deps) },
     ...(deps.keepVaultToken === undefined

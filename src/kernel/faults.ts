@@ -114,6 +114,13 @@ export const faults = {
     retry: false,
     text: 'The result is larger than the policy lets through',
   },
+  PROBE_LIMIT: { kind: 'rate_limited', http: 429, retry: true, text: 'Too many probes; wait a moment' },
+  PROBE_TARGET_FORBIDDEN: {
+    kind: 'invalid',
+    http: 400,
+    retry: false,
+    text: 'The target is not an https URL or host:port in canonical form, or lies at an address that must not be probed',
+  },
   NOTE_LIMIT: { kind: 'rate_limited', http: 429, retry: true, text: 'Too many notes; wait a moment' },
   GATEWAY_POLICY_UNAVAILABLE: { kind: 'forbidden', http: 403, retry: true, text: 'Access denied. No policy is active' },
   GATEWAY_POLICY_ERROR: {

@@ -18,6 +18,7 @@ export type IdPrefix =
   | 'key'
   | 'sec'
   | 'hst'
+  | 'prb'
   | 'req'
   | 'kil'
   | 'rep'

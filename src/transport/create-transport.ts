@@ -4,6 +4,8 @@ import type { Audit } from '../domain/audit/open-audit.ts'
 import type { PostgresAuditLog } from '../domain/audit/postgres-audit-log.ts'
 import type { CallHistory } from '../domain/history/call-history.ts'
 import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
+import type { Prober } from '../domain/probes/prober.ts'
+import type { CertificateNames } from '../domain/probes/run-probe.ts'
 import type { SecretSource } from '../domain/secrets/secret-source.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import type { VerifyLauncher } from '../domain/sessions/launcher.ts'
@@ -42,6 +44,8 @@ export interface Core {
   readonly approvalWatch: ApprovalWatch
   readonly policy: PolicyEngine
   readonly source: SecretSource
+  readonly prober: Prober
+  readonly certificates: CertificateNames
   readonly hmacKey: Buffer
   readonly verifyLauncher: VerifyLauncher | undefined
   readonly adminKeyHash: Buffer

@@ -1,3 +1,4 @@
+import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { createSecureContext, createServer, type TLSSocket } from 'node:tls'

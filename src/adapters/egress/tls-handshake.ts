@@ -27,7 +27,7 @@ export function shakeHands(socket: Socket, settings: HandshakeSettings): Promise
   return new Promise((resolve) => {
     const { host, isIp, signal } = settings
     let ocspStapled = false
-    const tls = connect({
+    const options = {
       socket,
       secureContext: sharedContext(),
       ...(isIp ? {} : { servername: host }),
@@ -36,7 +36,8 @@ export function shakeHands(socket: Socket, settings: HandshakeSettings): Promise
       // The handshake is completed with anyone: what was served is the answer. Nothing of value is ever sent.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
-    })
+    }
+    const tls = connect(options)
     const end = (result: Result<Served, string>): void => {
       clearTimeout(timer)
       signal.removeEventListener('abort', cut)

@@ -107,8 +107,8 @@ function verdictOf(
 
 /** The verdict on an endpoint: clients go on to the next address when one cannot be reached, but take what they reach. */
 export function overallVerdict(results: readonly Pick<AddressResult, 'verdict'>[]): ProbeVerdict {
-  const reached = results.map(({ verdict }) => verdict).filter((verdict) => verdict !== 'down')
-  return probeVerdicts.find((verdict) => reached.includes(verdict)) ?? 'down'
+  const reached = results.filter(({ verdict }) => verdict !== 'down')
+  return probeVerdicts.find((each) => reached.some(({ verdict }) => verdict === each)) ?? 'down'
 }
 
 /** @returns 64 lower-case hex digits of a SHA-256 fingerprint in any usual writing, or undefined */

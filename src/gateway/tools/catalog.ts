@@ -1,6 +1,8 @@
 import type { Scope } from '../../kernel/vocabulary.ts'
 import type { Tool } from '../tool.ts'
+import { createProbe } from './create-probe.ts'
 import { getApproval } from './get-approval.ts'
+import { getProbe } from './get-probe.ts'
 import { getSecret } from './get-secret.ts'
 import { listAllowedHosts } from './list-allowed-hosts.ts'
 import { listAllowedResources, type ToolsOn } from './list-allowed-resources.ts'
@@ -10,6 +12,7 @@ import { writeAuditEvent } from './write-audit-event.ts'
 type Deps = Parameters<typeof getSecret>[0] &
   Parameters<typeof listAllowedHosts>[0] &
   Omit<Parameters<typeof listAllowedResources>[0], 'toolsOn'> &
+  Parameters<typeof createProbe>[0] &
   Parameters<typeof getApproval>[0] &
   Omit<Parameters<typeof requestApproval>[0], 'toolNamed'> &
   Parameters<typeof writeAuditEvent>[0]
@@ -29,6 +32,8 @@ export function createCatalog(deps: Deps): Catalog {
     listAllowedResources({ ...deps, toolsOn }),
     secret,
     hosts,
+    createProbe(deps),
+    getProbe(),
     requestApproval({ ...deps, toolNamed }),
     getApproval(deps),
     writeAuditEvent(deps),

@@ -104,7 +104,7 @@ export function listAllowedResources(deps: ListDeps): Tool {
   })
 }
 
-type Listed = Extract<Identified, { name: string }>
+type Listed = Extract<Identified, { type: 'host' | 'secret' }>
 type Item = ReturnType<typeof itemOf> & { readonly actions: { readonly [tool: string]: 'allow' | 'require_approval' } }
 
 interface Row {

@@ -7,6 +7,8 @@ import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Session } from '../../domain/sessions/session.ts'
 import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
 import type { VerifyLauncher } from '../../domain/sessions/launcher.ts'
+import type { CertificateNames } from '../../domain/probes/run-probe.ts'
+import type { Prober } from '../../domain/probes/prober.ts'
 import type { Stores } from '../../domain/stores.ts'
 import { revokeReused } from '../../domain/tokens/rotate-token.ts'
 import type { TokenStanding } from '../../domain/tokens/token-standing.ts'
@@ -17,6 +19,7 @@ import type { CallMeter } from '../../gateway/call-meter.ts'
 import type { CallRate } from '../../gateway/call-rate.ts'
 import { createDirectory } from '../../gateway/directory.ts'
 import { createGuard, type Guard } from '../../gateway/guard.ts'
+import { createIdentifyProbe } from '../../gateway/identify-probe.ts'
 import { createActionsOn } from '../../gateway/listing.ts'
 import type { LiveWork } from '../../gateway/live-work.ts'
 import { createSuspendByPolicy } from '../../gateway/obligations/suspend-agent.ts'
@@ -41,6 +44,8 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly inTransaction: InTransaction
   readonly policy: PolicyEngine
   readonly source: SecretSource
+  readonly prober: Prober
+  readonly certificates: CertificateNames
   readonly activity: SessionActivity
   readonly callRate: CallRate
   readonly approvalWatch: ApprovalWatch
@@ -80,6 +85,7 @@ export function createMcp(deps: McpDeps): Mcp {
     authority,
     standingOf: (tokenId, sessionId) => stores.tokens.standingOf(tokenId, sessionId),
     directory: createDirectory(authority.cache<SecretRecord | undefined>(), (name) => stores.secrets.findByName(name)),
+    identifyProbe: createIdentifyProbe(deps),
     released,
     live: deps.live,
     suspendByPolicy: createSuspendByPolicy({ inTransaction }),
@@ -105,6 +111,8 @@ export function createMcp(deps: McpDeps): Mcp {
     approvalUseSeconds: settings.approvalUseSeconds,
     propose: (...question) => guard.propose(...question),
     source: deps.source,
+    prober: deps.prober,
+    certificates: deps.certificates,
     auditLog,
     clock: authority,
   })

@@ -3,6 +3,8 @@ import type { AuditStore } from '../../domain/audit/audit-store.ts'
 import type { ExportRequest } from '../../domain/audit/export.ts'
 import type { ExposureStore } from '../../domain/audit/exposure-store.ts'
 import type { Verification } from '../../domain/audit/verify-log.ts'
+import type { Prober } from '../../domain/probes/prober.ts'
+import type { CertificateNames } from '../../domain/probes/run-probe.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { Stores } from '../../domain/stores.ts'
 import type { InTransaction } from '../../domain/work.ts'
@@ -22,6 +24,8 @@ export interface RestDeps {
   readonly inTransaction: InTransaction
   readonly clock: Clock
   readonly source: SecretSource
+  readonly prober: Prober
+  readonly certificates: CertificateNames
   /** For so long at most what was approved can be used. */
   readonly approvalUseSeconds: number
   readonly audit: {

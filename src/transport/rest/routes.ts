@@ -8,6 +8,7 @@ import { hostRoutes } from './host-routes.ts'
 import { killRoutes } from './kill-routes.ts'
 import { personRoutes } from './person-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
+import { probeRoutes } from './probe-routes.ts'
 import type { Route } from './route.ts'
 import { secretRoutes } from './secret-routes.ts'
 import { sessionRoutes } from './session-routes.ts'
@@ -25,6 +26,7 @@ export const routes: readonly Route[] = [
   ...tokenRoutes,
   ...secretRoutes,
   ...hostRoutes,
+  ...probeRoutes,
   ...sessionRoutes,
   ...approvalRoutes,
   ...killRoutes,

@@ -17,13 +17,11 @@ test('what is set for a part that is not built yet is named once for the part, w
   const named = await unbuilt({
     CERTLOCKER_BASTION__HOST: '127.0.0.1',
     CERTLOCKER_BASTION__PORT: '2200',
-    CERTLOCKER_EGRESS__PRIVATE_CIDRS: '10.0.0.0/8',
     CERTLOCKER_ACME__HTTP01__PORT: '80',
     CERTLOCKER_ACME__DNS01__PROVIDER: 'dns',
   })
   expect(named.map(({ settings }) => settings)).toEqual([
     ['bastion.host', 'bastion.port'],
-    ['egress.privateCidrs'],
     ['acme.http01.port'],
     ['acme.dns01.provider'],
   ])

@@ -11,6 +11,7 @@ import * as sealingKeys from './0015-sealing-keys.ts'
 import * as callCounts from './0016-call-counts.ts'
 import * as approvalVotes from './0018-approval-votes.ts'
 import * as killSwitch from './0021-kill-switch.ts'
+import * as probes from './0023-probes.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   { name: '0016-call-counts', ...callCounts },
   { name: '0018-approval-votes', ...approvalVotes },
   { name: '0021-kill-switch', ...killSwitch },
+  { name: '0023-probes', ...probes },
 ]
