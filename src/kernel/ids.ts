@@ -19,6 +19,7 @@ export type IdPrefix =
   | 'sec'
   | 'hst'
   | 'prb'
+  | 'prs'
   | 'req'
   | 'kil'
   | 'rep'

@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, connect } from '../support/agent.ts'
 import { given } from '../support/given.ts'
@@ -5,6 +6,7 @@ import { itemsOf } from '../support/items.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 import { type Certificate, certificate, type TlsEndpoint, tlsEndpoint } from '../support/tls-endpoint.ts'
 import { mint } from '../support/tokens.ts'
+import { until } from '../support/until.ts'
 
 const DAY_MS = 86_400_000
 
@@ -178,4 +180,26 @@ describe('people', () => {
       expect(answer).toMatchObject({ status: 400, body: { error: { code: 'PROBE_TARGET_FORBIDDEN' } } })
     },
   )
+})
+
+describe('a scheduled probe', () => {
+  test('runs again by itself on whichever replica is first, and tells what changed', async () => {
+    const proxy = await tlsEndpoint(old)
+    const target = `127.0.0.1:${proxy.port}`
+    const { body } = await gateway.api.post('/probes', { target, groups: ['staging'], everySeconds: 10 })
+    expect(body).toMatchObject({ verdict: 'up' })
+    await proxy.stop()
+    const database = new pg.Client({ connectionString: gateway.databaseUrl })
+    await database.connect()
+    await database.query('UPDATE probes SET next_at = now() WHERE target = $1', [target])
+    await until(async () => {
+      const { body: now } = await gateway.api.get(`/probes/${String(body['id'])}`)
+      return now['verdict'] === 'down'
+    })
+    const { rows } = await database.query('SELECT next_at > now() AS later FROM probes WHERE target = $1', [target])
+    expect(rows).toEqual([{ later: true }])
+    await database.end()
+    const [completed] = await events('PROBE_COMPLETED')
+    expect(completed).toMatchObject({ actor: { kind: 'system' }, details: { verdict: 'down' } })
+  })
 })

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { Destination, Prober } from '../../domain/probes/prober.ts'
+import { type Destination, isReachable, type Prober } from '../../domain/probes/prober.ts'
 import { type AddressResult, judge, normalFingerprint, type Observation } from '../../domain/probes/probe-verdict.ts'
 import type { ProbeTarget } from '../../domain/probes/probe-target.ts'
 import type { EgressGuard } from './egress-guard.ts'
@@ -25,6 +25,12 @@ const nothing: Omit<Observation, 'address' | 'reachability'> = {
   problem: null,
 }
 
+const untouched = { scheme: 'tls', isIp: true, isPrivate: false, expected: undefined, nowMs: 0 } as const
+
+function forbidden(address: string): Observation {
+  return { ...nothing, address, reachability: 'forbidden', problem: 'forbidden' }
+}
+
 /** Probes over the egress guard: a handshake with every address, and for an https URL the head of one answer. */
 export function createProber(guard: EgressGuard, clock: { now(): number }, limits: ProbeTimes = times): Prober {
   const probeAddress = async (
@@ -46,8 +52,11 @@ export function createProber(guard: EgressGuard, clock: { now(): number }, limit
   }
   return {
     locate: (target) => guard.locate(target),
-    probe: (target, { addresses }: Destination, expected, signal) =>
-      Promise.all(addresses.map((address) => probeAddress(target, address, expected, signal))),
+    probe: async (target, destination: Destination, expected, signal) => {
+      const { addresses } = destination
+      if (!isReachable(destination)) return addresses.map((address) => judge(forbidden(address), untouched))
+      return Promise.all(addresses.map((address) => probeAddress(target, address, expected, signal)))
+    },
   }
 }
 

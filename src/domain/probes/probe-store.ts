@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { Fault } from '../../kernel/fault.ts'
+import { newId } from '../../kernel/ids.ts'
 import type { Result } from '../../kernel/result.ts'
 import type { Environment } from '../../kernel/vocabulary.ts'
 import { environmentSql, groupNamesSql, type Membership, replaceGroups, whereInAnyGroup } from '../groups/membership.ts'
@@ -40,7 +41,7 @@ export class ProbeStore {
   async findByTarget(target: string, groups: readonly string[]): Promise<Probe | undefined> {
     const query = this.#select().where('probes.target', target)
     whereInAnyGroup(query, membership, groups)
-    const row: ProbeRow | undefined = await query.orderByRaw('r.id DESC NULLS LAST').first()
+    const row: ProbeRow | undefined = await query.orderByRaw('r.at DESC NULLS LAST, probes.id').first()
     return row && fromRow(row)
   }
 
@@ -72,7 +73,8 @@ export class ProbeStore {
 
   /** @returns the probe with the result as its latest */
   async addResult(id: string, { at, verdict, addresses }: ProbeResult): Promise<Probe> {
-    await this.#db('probe_results').insert({ probe_id: id, at, verdict, addresses: JSON.stringify(addresses) })
+    const result = { id: newId('prs'), probe_id: id, at, verdict, addresses: JSON.stringify(addresses) }
+    await this.#db('probe_results').insert(result)
     return this.#reread(id)
   }
 
@@ -91,7 +93,7 @@ export class ProbeStore {
 
   /** Forgets results from before, and single looks with them. @returns how many rows went */
   async prune(before: Date, limit: number): Promise<number> {
-    const old = this.#db('probe_results').select('id').where('at', '<', before).orderBy('id').limit(limit)
+    const old = this.#db('probe_results').select('id').where('at', '<', before).orderBy('at').limit(limit)
     const results: number = await this.#db('probe_results').whereIn('id', old).delete()
     const done = this.#db('probes').select('id').whereNull('every_seconds').andWhere('created_at', '<', before)
     const probes: number = await this.#db('probes').whereIn('id', done.limit(limit)).delete()
@@ -107,7 +109,7 @@ export class ProbeStore {
   #select(): Knex.QueryBuilder {
     return this.#db('probes')
       .joinRaw(
-        'LEFT JOIN LATERAL (SELECT * FROM probe_results WHERE probe_id = probes.id ORDER BY id DESC LIMIT 1) r ON true',
+        'LEFT JOIN LATERAL (SELECT * FROM probe_results WHERE probe_id = probes.id ORDER BY at DESC, id DESC LIMIT 1) r ON true',
       )
       .select('probes.*', 'r.at as result_at', 'r.verdict', 'r.addresses')
       .select({ groups: groupNamesSql(this.#db, membership), environment: environmentSql(this.#db, membership) })

@@ -24,13 +24,13 @@ export async function up(knex: Knex): Promise<void> {
     CREATE INDEX probe_groups_group_idx ON probe_groups (group_id);
 
     CREATE TABLE probe_results (
-      id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT probe_results_pkey PRIMARY KEY,
+      id text CONSTRAINT probe_results_pkey PRIMARY KEY,
       probe_id text NOT NULL CONSTRAINT probe_results_probe_id_fkey REFERENCES probes (id) ON DELETE CASCADE,
       at timestamptz NOT NULL,
       verdict text NOT NULL,
       addresses jsonb NOT NULL
     );
-    CREATE INDEX probe_results_probe_idx ON probe_results (probe_id, id DESC);
+    CREATE INDEX probe_results_probe_idx ON probe_results (probe_id, at DESC, id DESC);
     CREATE INDEX probe_results_at_idx ON probe_results (at);
   `)
 }

@@ -231,6 +231,15 @@ describe('the egress guard', () => {
     expect(endpoint.requests).toHaveLength(before)
   })
 
+  test('spoils a whole name for one address that must not be reached', async () => {
+    const guard = new EgressGuard({ ...loopback, resolve: async () => ['127.0.0.1', '169.254.169.254'] })
+    const before = endpoint.requests.length
+    const { verdict, results } = await probe(`https://edge.test:${endpoint.port}/`, undefined, guard)
+    expect(verdict).toBe('down')
+    expect(results.map(({ reachability }) => reachability)).toEqual(['forbidden', 'forbidden'])
+    expect(endpoint.requests).toHaveLength(before)
+  })
+
   test('never connects where it must not, whoever asks', async () => {
     const dialed: string[] = []
     const guard = new EgressGuard({
