@@ -63,8 +63,8 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
   const { log, version } = io
   const store = await openStore(config, log, undo)
   const { knex, authority, history } = store
-  const record = await openRecord(config, io.auditLine, store, log, undo)
-  const policy = await openPolicy(config.policy.source ?? shippedBundle, record.auditLog)
+  const { auditLog, audit, approvalWatch } = await openRecord(config, io.auditLine, store, log, undo)
+  const policy = await openPolicy(config.policy.source ?? shippedBundle, auditLog)
   const adminKeyHash = await bootstrapKeyHash(knex, {
     configured: config.bootstrap.adminKey,
     now: new Date(authority.now()),
@@ -73,7 +73,6 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
 
   authority.start()
   undo.push(async () => authority.stop())
-  const { auditLog, audit, approvalWatch } = record
   const now = (): Date => new Date(authority.now())
   const inTransaction = createInTransaction({ transact: (body) => transaction(knex, body), auditLog, now })
   const stores = bindStores(knex)
@@ -83,11 +82,11 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     activeSessions: () => stores.sessions.countActive(),
   })
   const { keepVaultToken, ...secrets } = await openSecrets(config, store, metrics.vault, log, undo)
+  const outside = { ...secrets, ...openProber(config, authority) }
   const activity = new SessionActivity({ sessions: stores.sessions, tokens: stores.tokens, clock: authority })
   undo.push(() => activity.flush())
   const callRate = new CallRate(config.limits, { store: new CallCountStore(knex), clock: authority })
   const { live, replica } = await joinReplicas(stores, authority, log, undo)
-  const egress = openProber(config, authority)
   const http = createTransport({
     config,
     live,
@@ -103,8 +102,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     callRate,
     approvalWatch,
     policy,
-    ...secrets,
-    ...egress,
+    ...outside,
     verifyLauncher: config.launcher.oidc && (await openLauncherVerifier(config.launcher.oidc, authority)),
     faultOf: (error) => (error instanceof FaultError ? error.fault : databaseFault(error)),
     adminKeyHash,
@@ -112,7 +110,7 @@ async function compose(config: Config, io: AppIo, undo: Undo): Promise<Omit<Gate
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
-  const working = { ...egress, knex, inTransaction, clock: authority, checkpointer, activity, callRate }
+  const working = { ...outside, knex, inTransaction, clock: authority, checkpointer, activity, callRate }
   const jobs = gatewayJobs({ ...working, idleSeconds, inputDays, keepVaultToken, stores, replica })
   const schedule = startSchedule(jobs, log)
   undo.push(() => schedule.stop())

@@ -17,17 +17,21 @@ export function registerProbeWatch(program: Command, io: CliIo): void {
 }
 
 async function watch(api: Api, isJson: boolean, { stdout, interrupted: signal }: CliIo): Promise<void> {
-  let shown: ReadonlyMap<unknown, unknown> = new Map()
+  let last: ReadonlyMap<unknown, unknown> = new Map()
   while (!signal.aborted) {
     const { items } = await listAll(api, '/probes', {}, PROBES_MAX)
     for (const item of items.toReversed()) {
-      if (shown.get(item['id']) !== item['verdict']) stdout.write(isJson ? `${JSON.stringify(item)}\n` : lineOf(item))
+      if (last.get(item['id']) !== item['verdict']) stdout.write(isJson ? `${JSON.stringify(item)}\n` : lineOf(item))
     }
-    shown = new Map(items.map(({ id, verdict }) => [id, verdict]))
+    last = new Map(items.map(({ id, verdict }) => [id, verdict]))
     await pause(LOOK_MS, signal)
   }
 }
 
 function lineOf({ checkedAt, verdict, target }: Json): string {
-  return `${String(checkedAt ?? '-')} ${String(verdict ?? '-').padEnd(17)} ${String(target)}\n`
+  return `${shown(checkedAt)} ${shown(verdict).padEnd(17)} ${shown(target)}\n`
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : '-'
 }

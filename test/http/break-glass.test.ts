@@ -47,6 +47,8 @@ beforeAll(async () => {
     stores,
     inTransaction,
     clock,
+    prober: { locate: async () => ({ addresses: [], ipClass: 'unresolved' }), probe: async () => [] },
+    certificates: { fingerprintOf: async () => undefined },
     approvalUseSeconds: 900,
     policy,
     source: {

@@ -1,3 +1,4 @@
+// oxlint-disable-next-line import/no-unassigned-import -- @peculiar/x509 wants it to be there first
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import type { AddressInfo } from 'node:net'

@@ -23,12 +23,14 @@ const classes: readonly DestinationClass[] = [
   'public',
 ]
 
+type Connect = (to: { readonly host: string; readonly port: number }) => Socket
+
 export interface EgressSettings {
   /** Loopback and private networks that may be reached. */
   readonly privateCidrs: readonly string[]
   /** All addresses of a name; rejects when there are none. */
   readonly resolve?: (host: string) => Promise<readonly string[]>
-  readonly connect?: typeof dial
+  readonly connect?: Connect
 }
 
 /**
@@ -39,9 +41,9 @@ export interface EgressSettings {
 export class EgressGuard {
   readonly #privateCidrs: readonly string[]
   readonly #resolve: (host: string) => Promise<readonly string[]>
-  readonly #connect: typeof dial
+  readonly #connect: Connect
 
-  constructor({ privateCidrs, resolve = systemResolve, connect = dial }: EgressSettings) {
+  constructor({ privateCidrs, resolve = systemResolve, connect = (to) => dial(to) }: EgressSettings) {
     this.#privateCidrs = privateCidrs
     this.#resolve = resolve
     this.#connect = connect
@@ -87,7 +89,7 @@ async function systemResolve(host: string): Promise<readonly string[]> {
 }
 
 function connected(
-  connect: typeof dial,
+  connect: Connect,
   host: string,
   port: number,
   timeoutMs: number,

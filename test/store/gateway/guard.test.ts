@@ -161,6 +161,7 @@ function aGuard(): Guard {
       },
       denied: (_, secretName) => void deniedNames.push(secretName),
     },
+    identifyProbe: async (_, { name }) => ({ type: 'probe', name, probe: undefined }),
     released: new ReleasedValues(),
     live: new LiveWork(),
     suspendByPolicy: async () => undefined,

@@ -179,10 +179,10 @@ describe('a probe', () => {
     const guard = new EgressGuard({
       privateCidrs: [],
       resolve: async () => ['1.1.1.1'],
-      connect: (() =>
+      connect: () =>
         Object.defineProperty(connect({ host: '127.0.0.1', port }), 'remoteAddress', {
           value: '1.1.1.1',
-        })) as typeof connect,
+        }),
     })
     expect((await probe(`https://edge.test:${port}/`, undefined, guard)).verdict).toBe('tls_broken')
     expect((await probe(`https://edge.test:${port}/`, good.fingerprint, guard)).verdict).toBe('up')
@@ -218,10 +218,10 @@ describe('the egress guard', () => {
     const reached: string[] = []
     const watched = new EgressGuard({
       privateCidrs: [],
-      connect: ((options: { host: string; port: number }) => {
+      connect: (options) => {
         reached.push(options.host)
         return connect({ host: '127.0.0.1', port: endpoint.port })
-      }) as typeof connect,
+      },
     })
     const before = endpoint.requests.length
     const [result] = await createProber(watched, { now: Date.now }, brief).probe(target, located, undefined, never)
@@ -244,10 +244,10 @@ describe('the egress guard', () => {
     const dialed: string[] = []
     const guard = new EgressGuard({
       privateCidrs: ['0.0.0.0/0', '::/0'],
-      connect: ((options: { host: string }) => {
+      connect: (options) => {
         dialed.push(options.host)
         return connect({ host: '127.0.0.1', port: endpoint.port })
-      }) as typeof connect,
+      },
     })
     for (const ip of [
       '169.254.169.254',
