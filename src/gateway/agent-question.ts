@@ -39,30 +39,15 @@ export interface AskedCall {
 /** Puts an agent's call to the policy: every fact that the gateway itself established, nothing the agent claims. */
 export function agentQuestion(
   { clock, timeZone, hmacKey }: Omit<QuestionDeps, 'history'>,
-  {
-    caller,
-    tool,
-    resource,
-    history,
-    keyDigest,
-    facts = {},
-    approval,
-    attempt = 1,
-    mode = 'enforce',
-    ...call
-  }: AskedCall,
+  { caller, tool, resource, history, keyDigest, approval, attempt = 1, mode = 'enforce', ...call }: AskedCall,
 ): PolicyInput {
   const { token, agent, ownerDisabled, effectiveScopes, effectiveGroups } = caller.standing
   const nowMs = clock.now()
   const described = resourceInput(resource)
   const masked = maskSensitive({ ...call.arguments }, tool.inputSchema, hmacKey)
-  const digest = callDigest({
-    agentId: agent.id,
-    tool: tool.name,
-    arguments: masked,
-    resourceId: described?.id ?? '',
-    resourceVersion: described?.version ?? 0,
-  })
+  const { id: resourceId = '', version: resourceVersion = 0 } = described ?? {}
+  const called = { agentId: agent.id, tool: tool.name, arguments: masked, resourceId, resourceVersion }
+  const digest = callDigest(called)
   return buildInput({
     call: {
       id: newId('dec'),
@@ -105,7 +90,7 @@ export function agentQuestion(
     client: { ip: caller.request.clientIp, ...caller.client },
     ...(described === undefined ? {} : { resource: described }),
     arguments: masked,
-    ...(facts.derived === undefined ? {} : { derived: facts.derived }),
+    ...(call.facts?.derived === undefined ? {} : { derived: call.facts.derived }),
     ...(approval === undefined ? {} : { approval }),
     mode,
   })
