@@ -36,6 +36,7 @@ beforeAll(async () => {
   const reader = await connect(gateway.url, tokens['bot'] ?? '')
   await reader.calls('certlocker_get_secret', { name: 'edge-key' })
   await reader.close()
+  const probe = await gateway.api.create('/probes', { target: 'nowhere.invalid:443', groups: ['edge'] })
   const first = async (path: string) => String(itemsOf((await gateway.api.get(path)).body)[0]?.['id'])
   ids = {
     approval: await first('/approvals'),
@@ -43,6 +44,7 @@ beforeAll(async () => {
     session: await first('/sessions'),
     token: await first('/tokens'),
     apiKey: await first('/api-keys'),
+    probe: String(probe['id']),
   }
 })
 afterAll(() => gateway.stop())
@@ -110,6 +112,9 @@ const steps = (): readonly Step[] => [
   { id: 'listHosts' },
   { id: 'getHost', of: 'edge-1' },
   { id: 'updateHost', of: 'edge-1', body: { credential: { kind: 'secret', secret: 'edge-key' } } },
+  { id: 'createProbe', body: { target: 'nowhere.invalid:443', groups: ['edge'] } },
+  { id: 'listProbes' },
+  { id: 'getProbe', of: ids['probe'] ?? '' },
   { id: 'listSessions' },
   { id: 'listApprovals' },
   { id: 'getApproval', of: ids['approval'] ?? '' },
