@@ -9,7 +9,7 @@ import { err, ok, type Result } from '../../kernel/result.ts'
 
 const RESOLVE_MS = 3_000
 /** More addresses than this of one name are not looked at. */
-export const addressesMax = 8
+const addressesMax = 8
 
 /** From the worst to the best; a name is as good as its worst address. */
 const classes: readonly DestinationClass[] = [

@@ -5,7 +5,7 @@ import { shortText } from '../../kernel/bounded-text.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 
 /** Status line and headers together. */
-export const headBytesMax = 32_768
+const headBytesMax = 32_768
 const HSTS_CHARACTERS_MAX = 256
 
 export interface Head {

@@ -123,7 +123,7 @@ const expiry = {
   ],
 } as const
 
-export const probeAddresses = {
+const probeAddresses = {
   type: 'array',
   description: 'What was seen of each address of the host',
   items: {

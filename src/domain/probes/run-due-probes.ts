@@ -5,7 +5,7 @@ import type { Probe } from './probe.ts'
 import { expectedFingerprint, look, type RunProbeDeps } from './run-probe.ts'
 
 /** Looks that one replica has under way at once. */
-export const probesAtOnce = 32
+const probesAtOnce = 32
 const PRUNE_BATCH_ROWS = 5_000
 const RESULT_DAYS = 30
 /** Where the certificate that is expected is gone, nothing that is served is right. */
