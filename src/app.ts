@@ -1,5 +1,6 @@
 import { createMetrics } from './adapters/metrics/metrics.ts'
 import { openLauncherVerifier } from './adapters/oidc/launcher-verifier.ts'
+import { openProber } from './app/open-prober.ts'
 import { databaseFault } from './adapters/postgres/database-fault.ts'
 import { transaction } from './adapters/postgres/transaction.ts'
 import { KeyRotation } from './adapters/sealed-box/key-rotation.ts'
@@ -120,6 +121,7 @@ async function openGateway(
 ): Promise<string> {
   const { log, knex, authority, stores, inTransaction, audit, approvalWatch } = core
   const { ordering, jobs: certificates } = await openCertificates(config, core, log, undo)
+  const probing = openProber(config, authority, stores)
   const activity = new SessionActivity({ sessions: stores.sessions, tokens: stores.tokens, clock: authority })
   undo.push(() => activity.flush())
   const callRate = new CallRate(config.limits, { store: new CallCountStore(knex), clock: authority })
@@ -131,11 +133,22 @@ async function openGateway(
     callRate,
     commandRunner: new BastionRunner(),
     ordering,
+    ...probing,
     verifyLauncher: config.launcher.oidc && (await openLauncherVerifier(config.launcher.oidc, authority)),
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
-  const working = { knex, inTransaction, clock: authority, checkpointer, activity, callRate, stores, certificates }
+  const working = {
+    knex,
+    inTransaction,
+    clock: authority,
+    checkpointer,
+    activity,
+    callRate,
+    stores,
+    certificates,
+    ...probing,
+  }
   const schedule = startSchedule([...gatewayJobs({ ...working, idleSeconds, inputDays }), ...core.everywhere], log)
   undo.push(() => schedule.stop())
   const { url } = await http.listen()

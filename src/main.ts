@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type Role, startGateway } from './app.ts'
 import { type ConfigSources, loadConfig } from './config/load-config.ts'
-import { unbuiltSettings } from './config/unbuilt-settings.ts'
 import { FaultError } from './kernel/fault.ts'
 import type { FaultCode } from './kernel/faults.ts'
 import { standardLog } from './kernel/log.ts'
@@ -23,8 +22,6 @@ export async function serve(sources: ConfigSources, role: Role, print: (line: st
   }
   const { config } = loaded.value
   const log = standardLog('info')
-  for (const { settings, instead } of unbuiltSettings(loaded.value.origins))
-    log.warn('set, but not used by this version', { settings: settings.join(' '), instead })
   const stopping = signalled()
   try {
     const io = {

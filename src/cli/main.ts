@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { settingsEnvironment } from '../config/cli-environment.ts'
 import { registerAccessCommand } from './access-command.ts'
 import { registerApprovalWatch } from './approval-watch.ts'
+import { registerProbeWatch } from './probe-watch.ts'
 import { registerAuditCommands } from './audit-commands.ts'
 import { registerBackupCommands } from './backup/backup-commands.ts'
 import { CliError, exitCodes } from './cli-error.ts'
@@ -47,6 +48,7 @@ function commandLine(io: CliIo, exitWith: (code: number) => void): Command {
   registerServers(program, io, exitWith)
   registerNounCommands(program, io)
   registerApprovalWatch(program, io)
+  registerProbeWatch(program, io)
   registerSsh(program, io, exitWith)
   registerAccessCommand(program, io)
   registerKillCommand(program, io)

@@ -5,6 +5,7 @@ import { createGroupSchema, updateGroupSchema } from '../domain/groups/group.sch
 import { createHostSchema, updateHostSchema } from '../domain/hosts/host.schema.ts'
 import { createApiKeySchema } from '../domain/people/api-key.schema.ts'
 import { createPersonSchema, updatePersonSchema } from '../domain/people/person.schema.ts'
+import { createProbeSchema } from '../domain/probes/probe.schema.ts'
 import {
   addSecretVersionSchema,
   createSecretSchema,
@@ -226,6 +227,12 @@ export const nouns: readonly Noun[] = [
         columns: ['createdAt', 'orderStatus', 'version', 'issuer', 'requestedBy', 'finishedAt', 'problem'],
       },
     ],
+  },
+  {
+    name: 'probes',
+    about: 'What endpoints serve',
+    columns: ['target', 'verdict', 'checkedAt', 'everySeconds', 'groups', 'id'],
+    verbs: [list('/probes', ['group', 'target']), create('/probes', createProbeSchema), show('/probes')],
   },
   {
     name: 'sessions',

@@ -10,6 +10,7 @@ import { IdempotencyStore } from './idempotency/idempotency-store.ts'
 import { ApiKeyStore } from './people/api-key-store.ts'
 import { KillStore } from './kills/kill-store.ts'
 import { PersonStore } from './people/person-store.ts'
+import { ProbeStore } from './probes/probe-store.ts'
 import { ReplicaStore } from './revocation/replica-store.ts'
 import { SecretStore } from './secrets/secret-store.ts'
 import { SessionStore } from './sessions/session-store.ts'
@@ -28,6 +29,7 @@ export interface Stores {
   readonly hosts: HostStore
   readonly certificates: CertificateStore
   readonly orders: OrderStore
+  readonly probes: ProbeStore
   readonly secrets: SecretStore
   readonly sessions: SessionStore
   readonly sshSessions: SshSessionStore
@@ -50,6 +52,7 @@ export function bindStores(db: Knex): Stores {
     hosts: new HostStore(db),
     certificates: new CertificateStore(db),
     orders: new OrderStore(db),
+    probes: new ProbeStore(db),
     secrets: new SecretStore(db),
     sessions: new SessionStore(db),
     sshSessions: new SshSessionStore(db),

@@ -1,5 +1,4 @@
 import type { EventDraft } from '../domain/audit/event.ts'
-import type { DeedNames } from '../domain/history/activity-window.ts'
 import { unfitness } from '../kernel/bounded-text.ts'
 import { type Fault, fault } from '../kernel/fault.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
@@ -14,9 +13,11 @@ import type { CallMeter } from './call-meter.ts'
 import { denied, type Progress, type Step } from './call-step.ts'
 import type { AgentCaller } from './caller.ts'
 import { hold, type HoldDeps, holdSeconds, type Tell } from './hold.ts'
-import { type Identified, identify, resourceFacts } from './identify.ts'
+import { type Identified, identify } from './identify.ts'
+import type { IdentifyProbe } from './identify-probe.ts'
 import { idempotencyKeyDigest } from './idempotency-key.ts'
 import { applyToResult } from './obligations/apply-to-result.ts'
+import { deedNames } from './deed-names.ts'
 import { enforceable } from './obligations/enforceable.ts'
 import type { SuspendByPolicy } from './obligations/suspend-agent.ts'
 import { type GroundDeps, lostGround } from './lost-ground.ts'
@@ -36,6 +37,7 @@ export interface GuardDeps
     Omit<ApprovalFactDeps, 'clock'> {
   readonly policy: PolicyEngine
   readonly released: ReleasedValues
+  readonly identifyProbe: IdentifyProbe
   readonly live: LiveWork
   readonly suspendByPolicy: SuspendByPolicy
   readonly denials: 'explain' | 'opaque'
@@ -203,7 +205,8 @@ function allowedAlready({ status, id, useBeforeUnixMs }: PolicyInput['approval']
 async function question(deps: GuardDeps, step: Step, prepared: PreparedCall) {
   const { caller, tool, timer } = step
   const agentId = caller.standing.agent.id
-  const resource = await identify(deps.directory, agentId, prepared.resource)
+  const { resource: named } = prepared
+  const resource = await identify(deps.directory, agentId, named, (probe) => deps.identifyProbe(caller, probe))
   timer.stage('identify')
   const asked = await decide(deps, step, prepared, resource)
   timer.stage('decide')
@@ -240,17 +243,8 @@ function ask(
     const input = agentQuestion(deps, { ...call, facts })
     const { decision, policy } = deps.policy.decide(input)
     const decided: Decided = { decision: enforceable(decision, tool.action), policy }
-    return { input, decided, release: hold(namesOf(decided, tool, resource)) }
+    return { input, decided, release: hold(deedNames(decided, tool, resource)) }
   })
-}
-
-function namesOf({ decision }: Decided, { action }: Tool, resource: Identified): DeedNames {
-  const facts = resourceFacts(resource)
-  const isRead = decision.effect === 'allow' && action === 'secret.read'
-  return {
-    deniedName: decision.effect === 'deny' ? (facts?.name ?? '') : '',
-    secretId: isRead ? (facts?.id ?? '') : '',
-  }
 }
 
 interface Allowed {

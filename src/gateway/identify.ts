@@ -6,7 +6,8 @@ import type { AuditEvent } from '../domain/audit/event.ts'
 import type { ResourceInput } from '../policy/input.ts'
 import type { Environment } from '../kernel/vocabulary.ts'
 import type { Directory } from './directory.ts'
-import type { ResourceName } from './resource-name.ts'
+import { type ProbeIdentified, probeInput } from './identify-probe.ts'
+import type { ProbeName, ResourceName } from './resource-name.ts'
 
 /** The resource of a call, as the registry knows it. One that does not exist is a fact for the policy, not an error. */
 export type Identified =
@@ -25,6 +26,7 @@ export type Identified =
       readonly sshSession?: SshSession
     }
   | { readonly type: 'ssh_session'; readonly name: string }
+  | ProbeIdentified
   | {
       readonly type: 'certificate'
       /** Empty for one that is still to be created. */
@@ -45,6 +47,7 @@ export async function identify(
   directory: Directory,
   agentId: string,
   named: ResourceName | undefined,
+  identifyProbe: (named: ProbeName) => Promise<ProbeIdentified>,
 ): Promise<Identified> {
   if (named === undefined) return { type: 'none' }
   if (named.type === 'host') return { type: 'host', name: named.name, host: await directory.host(named.name) }
@@ -55,6 +58,7 @@ export async function identify(
     return { type: 'host', name, host: await directory.host(name), sshSession }
   }
   if (named.type === 'certificate') return identifyCertificate(directory, named)
+  if (named.type === 'probe' || named.type === 'probe_target') return identifyProbe(named)
   const secret = await directory.secret(agentId, named.name)
   return { type: 'secret', name: named.name, secret, version: named.version ?? secret?.currentVersion ?? 0 }
 }
@@ -76,6 +80,7 @@ async function identifyCertificate(
 /** The resource as the policy sees it. */
 export function resourceInput(resource: Identified): ResourceInput | undefined {
   if (resource.type === 'none') return undefined
+  if (resource.type === 'probe' || resource.type === 'probe_target') return probeInput(resource)
   if (resource.type === 'host') {
     const { host, name } = resource
     return host === undefined ? { type: 'host', name, exists: false } : hostInput(host)

@@ -15,3 +15,10 @@ export type ResourceName =
       readonly name: string
       readonly planned?: { readonly domains: readonly string[]; readonly group: string }
     }
+  | ProbeName
+
+export type ProbeName =
+  /** A probe that was made, by its id or its target. */
+  | { readonly type: 'probe'; readonly name: string }
+  /** An endpoint that is to be probed. */
+  | { readonly type: 'probe_target'; readonly name: string }

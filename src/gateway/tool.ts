@@ -107,6 +107,7 @@ export interface PreparedCall {
   /** What is decided; the tool's own action unless the arguments ask for more. */
   readonly action: string
   readonly resource: ResourceName | undefined
+  facts(resource: Identified): CallFacts
   run(context: Omit<RunContext<never>, 'arguments'>): Promise<Result<JsonObject, Fault | PolicyDenial>>
   facts(resource: Identified): CallFacts
 }

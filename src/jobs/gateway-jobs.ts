@@ -2,6 +2,9 @@ import type { Knex } from 'knex'
 import { expireApprovals } from '../domain/approvals/expire-approvals.ts'
 import { type Checkpointer, checkpointIntervalMs } from '../domain/audit/checkpointer.ts'
 import { IdempotencyStore } from '../domain/idempotency/idempotency-store.ts'
+import { pruneProbes, runDueProbes } from '../domain/probes/run-due-probes.ts'
+import type { Prober } from '../domain/probes/prober.ts'
+import type { CertificateNames } from '../domain/probes/run-probe.ts'
 import { endIdleSessions } from '../domain/sessions/end-idle-sessions.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import { CallCountStore } from '../domain/tokens/call-count-store.ts'
@@ -22,6 +25,7 @@ const CALL_COUNTS_MS = 1_000
 const EXPIRY_MS = 2_000
 const FORGET_COUNTS_MS = 60_000
 const FOLLOW_POLICY_MS = 500
+const PROBES_MS = 1_000
 const PRUNE_MS = 3_600_000
 const VAULT_TOKEN_MS = 2_000
 const ORDERS_MS = 1_000
@@ -36,6 +40,8 @@ export interface GatewayJobDeps {
   readonly callRate: CallRate
   readonly idleSeconds: number
   readonly stores: Stores
+  readonly prober: Prober
+  readonly certificateNames: CertificateNames
   readonly inputDays: number
   readonly certificates: { renew(): Promise<void>; resume(): Promise<void> }
 }
@@ -57,6 +63,8 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
       run: () => pruneDecisions(deps.knex, deps.inputDays, deps.clock.now()),
     },
     { name: 'forget-idempotency-keys', everyMs: PRUNE_MS, run: () => new IdempotencyStore(deps.knex).forgetOld() },
+    { name: 'run-due-probes', everyMs: PROBES_MS, run: () => runDueProbes(deps) },
+    { name: 'prune-probes', everyMs: PRUNE_MS, run: () => pruneProbes(deps) },
     { name: 'finish-kills', everyMs: EXPIRY_MS, run: () => finishKills(deps) },
     { name: 'resume-certificate-orders', everyMs: ORDERS_MS, run: () => deps.certificates.resume() },
     { name: 'renew-certificates', everyMs: RENEWAL_MS, run: () => deps.certificates.renew() },

@@ -1,4 +1,5 @@
 import { bundleFaults } from './bundle-faults.ts'
+import type { FaultInfo } from './fault-info.ts'
 
 /**
  * Every refusal the software can express: what kind it is, which HTTP status carries it, whether the same call may be
@@ -213,6 +214,13 @@ export const faults = {
     retry: false,
     text: 'The result is larger than the policy lets through',
   },
+  PROBE_LIMIT: { kind: 'rate_limited', http: 429, retry: true, text: 'Too many probes; wait a moment' },
+  PROBE_TARGET_FORBIDDEN: {
+    kind: 'invalid',
+    http: 400,
+    retry: false,
+    text: 'The target is not an https URL or host:port in canonical form, or lies at an address that must not be probed',
+  },
   NOTE_LIMIT: { kind: 'rate_limited', http: 429, retry: true, text: 'Too many notes; wait a moment' },
   GATEWAY_POLICY_UNAVAILABLE: { kind: 'forbidden', http: 403, retry: true, text: 'Access denied. No policy is active' },
   GATEWAY_POLICY_ERROR: {
@@ -278,18 +286,3 @@ export const faults = {
 } as const satisfies Record<string, FaultInfo>
 
 export type FaultCode = keyof typeof faults
-
-export interface FaultInfo {
-  readonly kind:
-    | 'invalid'
-    | 'unauthenticated'
-    | 'forbidden'
-    | 'not_found'
-    | 'conflict'
-    | 'rate_limited'
-    | 'unavailable'
-    | 'internal'
-  readonly http: number
-  readonly retry: boolean
-  readonly text: string
-}

@@ -18,6 +18,8 @@ export type IdPrefix =
   | 'key'
   | 'sec'
   | 'hst'
+  | 'prb'
+  | 'prs'
   | 'req'
   | 'kil'
   | 'rep'

@@ -6,6 +6,8 @@ import type { CallHistory } from '../domain/history/call-history.ts'
 import type { AuthorityWatch } from '../domain/revocation/authority-watch.ts'
 import type { CertificateOrders } from '../domain/certificates/certificate-orders.ts'
 import type { OpenOrderDeps } from '../domain/certificates/open-order.ts'
+import type { Prober } from '../domain/probes/prober.ts'
+import type { CertificateNames } from '../domain/probes/run-probe.ts'
 import type { SecretSource } from '../domain/secrets/secret-source.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import type { VerifyLauncher } from '../domain/sessions/launcher.ts'
@@ -51,6 +53,8 @@ export interface Core {
   readonly signer: SshSigner
   readonly commandRunner: CommandRunner
   readonly ordering: OpenOrderDeps & { readonly running: CertificateOrders }
+  readonly prober: Prober
+  readonly certificateNames: CertificateNames
   readonly hmacKey: Buffer
   readonly verifyLauncher: VerifyLauncher | undefined
   readonly adminKeyHash: Buffer

@@ -58,6 +58,8 @@ beforeAll(async () => {
     stores,
     inTransaction,
     clock,
+    prober: { locate: async () => ({ addresses: [], ipClass: 'unresolved' }), probe: async () => [] },
+    certificateNames: { fingerprintOf: async () => undefined },
     approvalUseSeconds: 900,
     policy,
     bundles: new PolicyBundles({

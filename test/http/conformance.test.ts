@@ -38,6 +38,7 @@ beforeAll(async () => {
   const reader = await connect(gateway.url, tokens['bot'] ?? '')
   await reader.calls('certlocker_get_secret', { name: 'edge-key' })
   await reader.close()
+  const probe = await gateway.api.create('/probes', { target: 'nowhere.invalid:443', groups: ['edge'] })
   const first = async (path: string) => String(itemsOf((await gateway.api.get(path)).body)[0]?.['id'])
   ids = {
     approval: await first('/approvals'),
@@ -47,6 +48,7 @@ beforeAll(async () => {
     apiKey: await first('/api-keys'),
     sshSession: String((await ope.api.create('/ssh-sessions', { host: 'edge-1' }))['sessionId']),
     kill: String((await gateway.api.post('/kill', { kind: 'group', id: 'spare', ...why })).body['id']),
+    probe: String(probe['id']),
   }
 })
 afterAll(() => gateway.stop())
@@ -127,6 +129,9 @@ const steps = (): readonly Step[] => [
   { id: 'listKills' },
   { id: 'getKill', of: ids['kill'] ?? '' },
   { id: 'liftKill', of: ids['kill'] ?? '', body: why },
+  { id: 'createProbe', body: { target: 'nowhere.invalid:443', groups: ['edge'] } },
+  { id: 'listProbes' },
+  { id: 'getProbe', of: ids['probe'] ?? '' },
   { id: 'listSessions' },
   { id: 'listApprovals' },
   { id: 'getApproval', of: ids['approval'] ?? '' },

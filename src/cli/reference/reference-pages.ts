@@ -1,5 +1,6 @@
 import { configTable } from '../../config/describe-config.ts'
-import { type FaultInfo, faults } from '../../kernel/faults.ts'
+import type { FaultInfo } from '../../kernel/fault-info.ts'
+import { faults } from '../../kernel/faults.ts'
 import { decisionSchema } from '../../policy/decision.schema.ts'
 import { policyInputSchema } from '../../policy/input.schema.ts'
 import { markdownTable, page } from './markdown.ts'

@@ -44,6 +44,8 @@ export async function readCertificate(
 export async function fingerprintOf(
   certificates: Pick<CertificateStore, 'findByName'>,
   name: string,
+  groups: readonly string[],
 ): Promise<string | undefined> {
-  return (await certificates.findByName(name))?.current?.fingerprint
+  const certificate = await certificates.findByName(name)
+  return certificate?.groups.some((group) => groups.includes(group)) ? certificate.current?.fingerprint : undefined
 }

@@ -68,6 +68,15 @@ export class GroupStore {
     return [...new Set(rows.flatMap(({ domains }) => domains))].sort()
   }
 
+  /** Groups that list what may be probed, by name. */
+  async withProbeTargets(): Promise<readonly Pick<Group, 'name' | 'environment' | 'probeTargets'>[]> {
+    const rows: Pick<GroupRow, 'name' | 'environment' | 'probe_targets'>[] = await this.#db('groups')
+      .select('name', 'environment', 'probe_targets')
+      .whereRaw('cardinality(probe_targets) > 0')
+      .orderBy('name')
+    return rows.map(({ name, environment, probe_targets: probeTargets }) => ({ name, environment, probeTargets }))
+  }
+
   /** Every group's name, sorted. */
   async names(): Promise<readonly string[]> {
     const rows: { name: string }[] = await this.#db('groups')

@@ -1,11 +1,13 @@
 import type { Scope } from '../../kernel/vocabulary.ts'
 import type { Tool } from '../tool.ts'
+import { createProbe } from './create-probe.ts'
 import { getApproval } from './get-approval.ts'
 import { requestApproval } from './request-approval.ts'
 import { endSshSession } from './end-ssh-session.ts'
 import { requestSshSession } from './request-ssh-session.ts'
 import { runSshCommand } from './run-ssh-command.ts'
 import { getCertificate } from './get-certificate.ts'
+import { getProbe } from './get-probe.ts'
 import { getSecret } from './get-secret.ts'
 import { listAllowedHosts } from './list-allowed-hosts.ts'
 import { listAllowedResources, type ToolsOn } from './list-allowed-resources.ts'
@@ -17,6 +19,7 @@ type Deps = RequestCertificateDeps &
   Parameters<typeof getSecret>[0] &
   Parameters<typeof listAllowedHosts>[0] &
   Omit<Parameters<typeof listAllowedResources>[0], 'toolsOn'> &
+  Parameters<typeof createProbe>[0] &
   Parameters<typeof getApproval>[0] &
   Omit<Parameters<typeof requestApproval>[0], 'toolNamed'> &
   Parameters<typeof runSshCommand>[0] &
@@ -46,6 +49,8 @@ export function createCatalog(deps: Deps): Catalog {
     requestSsh,
     runSsh,
     endSshSession(deps),
+    createProbe(deps),
+    getProbe(),
     requestApproval({ ...deps, toolNamed }),
     getApproval(deps),
     writeAuditEvent(deps),

@@ -10,6 +10,8 @@ import type { Session } from '../../domain/sessions/session.ts'
 import type { SessionActivity } from '../../domain/sessions/session-activity.ts'
 import type { VerifyLauncher } from '../../domain/sessions/launcher.ts'
 import type { CommandRunner } from '../../domain/ssh/command-runner.ts'
+import type { CertificateNames } from '../../domain/probes/run-probe.ts'
+import type { Prober } from '../../domain/probes/prober.ts'
 import type { Stores } from '../../domain/stores.ts'
 import { revokeReused } from '../../domain/tokens/rotate-token.ts'
 import type { TokenStanding } from '../../domain/tokens/token-standing.ts'
@@ -20,6 +22,7 @@ import type { CallMeter } from '../../gateway/call-meter.ts'
 import type { CallRate } from '../../gateway/call-rate.ts'
 import { createDirectory } from '../../gateway/directory.ts'
 import { createGuard, type Guard } from '../../gateway/guard.ts'
+import { createIdentifyProbe } from '../../gateway/identify-probe.ts'
 import { createActionsOn } from '../../gateway/listing.ts'
 import type { LiveWork } from '../../gateway/live-work.ts'
 import { createSuspendByPolicy } from '../../gateway/obligations/suspend-agent.ts'
@@ -45,6 +48,8 @@ export interface McpDeps extends Omit<QuestionDeps, 'clock'> {
   readonly policy: PolicyEngine
   readonly source: SecretSource
   readonly ordering: OpenOrderDeps & { readonly running: CertificateOrders }
+  readonly prober: Prober
+  readonly certificateNames: CertificateNames
   readonly activity: SessionActivity
   readonly callRate: CallRate
   readonly approvalWatch: ApprovalWatch
@@ -91,6 +96,7 @@ export function createMcp(deps: McpDeps): Mcp {
       certificates: stores.certificates,
       groups: stores.groups,
     }),
+    identifyProbe: createIdentifyProbe(deps),
     released,
     live: deps.live,
     suspendByPolicy: createSuspendByPolicy({ inTransaction }),
@@ -119,6 +125,8 @@ export function createMcp(deps: McpDeps): Mcp {
     certificates: stores.certificates,
     ordering: deps.ordering,
     source: deps.source,
+    prober: deps.prober,
+    certificateNames: deps.certificateNames,
     auditLog,
     clock: authority,
   })

@@ -5,6 +5,8 @@ import type { ExposureStore } from '../../domain/audit/exposure-store.ts'
 import type { Verification } from '../../domain/audit/verify-log.ts'
 import type { CertificateOrders } from '../../domain/certificates/certificate-orders.ts'
 import type { OpenOrderDeps } from '../../domain/certificates/open-order.ts'
+import type { Prober } from '../../domain/probes/prober.ts'
+import type { CertificateNames } from '../../domain/probes/run-probe.ts'
 import type { SecretSource } from '../../domain/secrets/secret-source.ts'
 import type { SshSigner } from '../../domain/ssh/ssh-signer.ts'
 import type { Stores } from '../../domain/stores.ts'
@@ -26,6 +28,8 @@ export interface RestDeps {
   readonly inTransaction: InTransaction
   readonly clock: Clock
   readonly source: SecretSource
+  readonly prober: Prober
+  readonly certificateNames: CertificateNames
   /** For so long at most what was approved can be used. */
   readonly approvalUseSeconds: number
   readonly signer: Pick<SshSigner, 'publicKey'>

@@ -9,6 +9,7 @@ import { hostRoutes } from './host-routes.ts'
 import { killRoutes } from './kill-routes.ts'
 import { personRoutes } from './person-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
+import { probeRoutes } from './probe-routes.ts'
 import type { Route } from './route.ts'
 import { secretRoutes } from './secret-routes.ts'
 import { sessionRoutes } from './session-routes.ts'
@@ -28,6 +29,7 @@ export const routes: readonly Route[] = [
   ...secretRoutes,
   ...hostRoutes,
   ...certificateRoutes,
+  ...probeRoutes,
   ...sessionRoutes,
   ...sshSessionRoutes,
   ...approvalRoutes,

@@ -141,11 +141,14 @@ describe('an order', () => {
 
   test('is driven by one of two replicas that race for it, and one order comes of two renewals at once', async () => {
     const { certificate, order } = await aCertificateOrder()
-    expect(await fingerprintOf(deps.certificates, certificate.name)).toBeUndefined()
+    expect(await fingerprintOf(deps.certificates, certificate.name, certificate.groups)).toBeUndefined()
     await driveThrough(order.id)
     const issued = await deps.certificates.find(certificate.id)
     if (issued === undefined) throw new Error('the certificate is there')
-    expect(await fingerprintOf(deps.certificates, certificate.name)).toBe(issued.current?.fingerprint)
+    expect(await fingerprintOf(deps.certificates, certificate.name, certificate.groups)).toBe(
+      issued.current?.fingerprint,
+    )
+    expect(await fingerprintOf(deps.certificates, certificate.name, ['another'])).toBeUndefined()
     const opened = await Promise.all([1, 2, 3].map(() => orderRenewal(deps, requester(), issued)))
     const ids = new Set(opened.map((each) => valueOf(each).id))
     expect(ids.size).toBe(1)

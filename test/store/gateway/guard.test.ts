@@ -166,6 +166,7 @@ function aGuard(): Guard {
       group: (groupName) => stores.groups.find(groupName),
       denied: (_, secretName) => void deniedNames.push(secretName),
     },
+    identifyProbe: async (_, { name }) => ({ type: 'probe', name, probe: undefined }),
     released: new ReleasedValues(),
     live: new LiveWork(),
     suspendByPolicy: async () => undefined,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { FaultError, fault } from '../../../src/kernel/fault.ts'
-import { type FaultInfo, faults } from '../../../src/kernel/faults.ts'
+import type { FaultInfo } from '../../../src/kernel/fault-info.ts'
+import { faults } from '../../../src/kernel/faults.ts'
 import { err, ok } from '../../../src/kernel/result.ts'
 
 const statusesOf: { readonly [kind in FaultInfo['kind']]: readonly number[] } = {

@@ -10,6 +10,7 @@ package certlocker.lib.config
 sound if {
 	config := data.certlocker.config
 	is_boolean(config.customMayAllow)
+	is_boolean(config.probeUnregisteredTargets)
 	is_array(config.approvalExemptGroups)
 	is_object(config.approvalRequired)
 	is_object(config.approvalQuorum)

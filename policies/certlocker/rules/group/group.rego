@@ -20,6 +20,9 @@ import data.certlocker.lib.reason
 deny contains reason.of(rego.metadata.rule(), details) if {
 	input.principal.kind == "agent"
 	input.resource.type != ""
+
+	# Which groups may probe an endpoint is for rules.probe to say.
+	input.call.action != "probe.create"
 	_present
 	not caller.resource_hidden
 	not _private_without_groups

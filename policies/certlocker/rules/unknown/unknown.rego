@@ -20,6 +20,7 @@ deny contains reason.of(rego.metadata.rule(), {"type": input.resource.type}) if 
 	input.principal.kind == "agent"
 	input.resource.type != ""
 	input.resource.name != ""
+	input.call.action != "probe.create"
 	_unavailable
 }
 

@@ -15,6 +15,7 @@ import * as sshSessions from './0019-ssh-sessions.ts'
 import * as bastions from './0020-bastions.ts'
 import * as policyBundles from './0017-policy-bundles.ts'
 import * as certificates from './0022-certificates.ts'
+import * as probes from './0023-probes.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -40,4 +41,5 @@ export const migrations: readonly Migration[] = [
   { name: '0020-bastions', ...bastions },
   { name: '0017-policy-bundles', ...policyBundles },
   { name: '0022-certificates', ...certificates },
+  { name: '0023-probes', ...probes },
 ]

@@ -1,0 +1,103 @@
+import type { Clock } from '../../kernel/clock.ts'
+import { type Fault, fault } from '../../kernel/fault.ts'
+import { newId } from '../../kernel/ids.ts'
+import { err, ok, type Result } from '../../kernel/result.ts'
+import { type Author, type Change, changeEntry } from '../audit/author.ts'
+import type { InTransaction } from '../work.ts'
+import { type Probe, probeResource, resultDetails } from './probe.ts'
+import type { ProbeTarget } from './probe-target.ts'
+import { normalFingerprint, overallVerdict } from './probe-verdict.ts'
+import { type Destination, isReachable, type Prober } from './prober.ts'
+
+/** Finds the fingerprint that an endpoint should serve by the name of a certificate. */
+export interface CertificateNames {
+  /** SHA-256 of the certificate's current version; undefined when no certificate of that name lies in one of the groups. */
+  fingerprintOf(name: string, groups: readonly string[]): Promise<string | undefined>
+}
+
+export interface RunProbeDeps {
+  readonly inTransaction: InTransaction
+  readonly clock: Clock
+  readonly prober: Prober
+  readonly certificateNames: CertificateNames
+}
+
+/** For whom events say that a probe was made. */
+export interface ProbeAuthor {
+  readonly by: Author
+  readonly on: Pick<Change, 'agent' | 'tokenId' | 'sessionId'>
+}
+
+export interface NewProbe {
+  readonly target: ProbeTarget
+  /** Where the target was found when the policy was asked. */
+  readonly destination: Destination
+  readonly groups: readonly string[]
+  readonly expectCertificate: string | undefined
+  readonly everySeconds: number | undefined
+}
+
+/**
+ * Puts a probe on record, looks at the endpoint for the first time, and puts on record what was seen.
+ * @returns the probe with its result; PROBE_TARGET_FORBIDDEN for an address that must not be reached; REFERENCE_UNKNOWN for a
+ * certificate that is none
+ */
+export async function createProbe(
+  deps: RunProbeDeps,
+  author: ProbeAuthor,
+  asked: NewProbe,
+  signal: AbortSignal,
+): Promise<Result<Probe, Fault>> {
+  const { target, destination, groups, expectCertificate: expected = null, everySeconds = null } = asked
+  if (!isReachable(destination)) return err(fault('PROBE_TARGET_FORBIDDEN'))
+  const fingerprint = await expectedFingerprint(deps, expected, groups)
+  if (!fingerprint.ok) return fingerprint
+  const createdAt = new Date(deps.clock.now())
+  const id = newId('prb')
+  const created = await deps.inTransaction(async (work) => {
+    const draft = { id, target: target.text, expectCertificate: expected, everySeconds, groups, createdAt }
+    const nextAt = everySeconds === null ? null : new Date(createdAt.getTime() + everySeconds * 1000)
+    const probe = await work.probes.insert({ ...draft, createdBy: author.by.actor.id }, nextAt)
+    const after = { target: probe.target, groups: [...probe.groups], expectCertificate: expected, everySeconds }
+    const change = { type: 'PROBE_CREATED', resource: probeResource(probe), ...author.on } as const
+    work.record(changeEntry(author.by, { ...change, details: { before: null, after } }))
+    return ok(probe)
+  })
+  if (!created.ok) return created
+  return look(deps, author, { probe: created.value, target, destination, fingerprint: fingerprint.value }, signal)
+}
+
+interface Look {
+  readonly probe: Probe
+  readonly target: ProbeTarget
+  readonly destination: Destination
+  readonly fingerprint: string | undefined
+}
+
+/** Looks once and puts on record what was seen. No connection is open during the transaction. */
+export async function look(
+  deps: Pick<RunProbeDeps, 'inTransaction' | 'clock' | 'prober'>,
+  { by, on }: ProbeAuthor,
+  { probe, target, destination, fingerprint }: Look,
+  signal: AbortSignal,
+): Promise<Result<Probe, Fault>> {
+  const addresses = await deps.prober.probe(target, destination, fingerprint, signal)
+  const result = { at: new Date(deps.clock.now()), verdict: overallVerdict(addresses), addresses }
+  return deps.inTransaction(async (work) => {
+    const after = await work.probes.addResult(probe.id, result)
+    const change = { type: 'PROBE_COMPLETED', resource: probeResource(after), ...on } as const
+    work.record(changeEntry({ ...by, decision: null }, { ...change, details: resultDetails(result) }))
+    return ok(after)
+  })
+}
+
+/** @returns undefined when nothing is expected, or REFERENCE_UNKNOWN */
+export async function expectedFingerprint(
+  { certificateNames }: Pick<RunProbeDeps, 'certificateNames'>,
+  expected: string | null,
+  groups: readonly string[],
+): Promise<Result<string | undefined, Fault>> {
+  if (expected === null) return ok(undefined)
+  const found = normalFingerprint(expected) ?? (await certificateNames.fingerprintOf(expected, groups))
+  return found === undefined ? err(fault('REFERENCE_UNKNOWN', { message: `No certificate ${expected}` })) : ok(found)
+}

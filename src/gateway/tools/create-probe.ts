@@ -1,0 +1,92 @@
+import type { FromSchema } from 'json-schema-to-ts'
+import { agentFacts } from '../../domain/agents/agent.ts'
+import {
+  expectCertificate,
+  probeResultSchema,
+  type ProbeToolResult,
+  probeTarget,
+} from '../../domain/probes/probe.schema.ts'
+import type { Probe } from '../../domain/probes/probe.ts'
+import { createProbe as createProbeFor, type ProbeAuthor, type RunProbeDeps } from '../../domain/probes/run-probe.ts'
+import { type Fault, fault } from '../../kernel/fault.ts'
+import { err, ok, type Result } from '../../kernel/result.ts'
+import type { AgentCaller } from '../caller.ts'
+import type { Identified } from '../identify.ts'
+import { type CallFacts, defineTool, type Tool } from '../tool.ts'
+import { WindowLimit } from '../window-limit.ts'
+
+const PROBES_PER_MINUTE_MAX = 60
+
+const argumentsSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['target'],
+  properties: {
+    target: { ...probeTarget, 'x-agent-text': true },
+    expectCertificate: { ...expectCertificate, 'x-agent-text': true },
+  },
+} as const
+
+/** Looks at an endpoint and says what is wrong with it. Scope: `probe:create`. Never returns a body. */
+export function createProbe(deps: RunProbeDeps): Tool {
+  const limit = new WindowLimit({ calls: PROBES_PER_MINUTE_MAX, seconds: 60 })
+  return defineTool<FromSchema<typeof argumentsSchema>, ProbeToolResult>({
+    name: 'certlocker_create_probe',
+    title: 'Probe an endpoint',
+    description:
+      'Connects to every address of an endpoint and says whether it is up, down, tls_broken, expired, wrong_certificate or ' +
+      'http_error, with the certificate it serves. With expectCertificate it says which address serves another one. ' +
+      'Only targets that a group of this agent registers may be probed.',
+    action: 'probe.create',
+    scopes: ['probe:create'],
+    readOnly: false,
+    arguments: argumentsSchema,
+    result: probeResultSchema,
+    resource: ({ target }) => ({ type: 'probe_target', name: target }),
+    facts: (_args, resource) => urlFacts(resource),
+    run: async ({ caller, resource, arguments: args, signal }) => {
+      if (resource.type !== 'probe_target' || resource.target === undefined) return err(fault('PROBE_TARGET_FORBIDDEN'))
+      const { target, registered } = resource
+      const { agent, effectiveGroups } = caller.standing
+      if (!limit.take(agent.id, deps.clock.now()).allowed) return err(fault('PROBE_LIMIT'))
+      const listing = registered.map(({ name }) => name).filter((name) => effectiveGroups.includes(name))
+      const groups = listing.length > 0 ? listing : effectiveGroups
+      const destination = resource.destination ?? (await deps.prober.locate(target))
+      const asked = { target, destination, groups, expectCertificate: args.expectCertificate, everySeconds: undefined }
+      return resultOf(await createProbeFor(deps, authorOf(caller), asked, signal))
+    },
+  })
+}
+
+/** @returns NOT_FOUND while the first look is under way */
+export function resultOf(found: Result<Probe, Fault>): Result<ProbeToolResult, Fault> {
+  if (!found.ok) return found
+  const { id: probeId, target, groups, latest } = found.value
+  if (latest === null) return err(fault('NOT_FOUND', { message: 'The probe has no result yet; ask again' }))
+  const { at, verdict, addresses } = latest
+  return ok({ probeId, target, groups: [...groups], verdict, checkedAt: at.toISOString(), addresses: [...addresses] })
+}
+
+function urlFacts(resource: Identified): CallFacts {
+  if (resource.type !== 'probe_target' || resource.target === undefined) return {}
+  const { target, destination } = resource
+  const { scheme, host, port, path } = target
+  return { derived: { url: { scheme, host, port, path, ipClass: destination?.ipClass ?? 'unresolved' } } }
+}
+
+function authorOf({ standing, session, request, client }: AgentCaller): ProbeAuthor {
+  const { agent, token, effectiveGroups } = standing
+  return {
+    by: {
+      actor: { kind: 'agent', id: agent.id, name: agent.name },
+      groups: effectiveGroups,
+      requestId: request.id,
+      traceparent: request.traceparent,
+      client: { ip: request.clientIp, name: client.name, version: client.version },
+      // The call's own decision event holds it.
+      decision: null,
+      breakGlass: false,
+    },
+    on: { agent: agentFacts(agent), tokenId: token.id, sessionId: session.id },
+  }
+}
