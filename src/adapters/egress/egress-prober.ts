@@ -75,7 +75,9 @@ async function observe(
   try {
     const tlsStartedMs = performance.now()
     const { host, isIp } = target
-    const shaken = await shakeHands(opened.value, { host, isIp, timeoutMs: limits.tlsMs, signal })
+    // Where nothing is asked over it, whatever the endpoint speaks will do.
+    const protocols = target.scheme === 'tls' ? ['h2', 'http/1.1'] : ['http/1.1']
+    const shaken = await shakeHands(opened.value, { host, isIp, protocols, timeoutMs: limits.tlsMs, signal })
     if (!shaken.ok) return { ...reached, timings: { ...nothing.timings, connectMs }, problem: shaken.error }
     const { socket, ...served } = shaken.value
     const timings = { ...nothing.timings, connectMs, tlsMs: since(tlsStartedMs) }

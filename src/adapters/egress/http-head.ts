@@ -40,9 +40,15 @@ export function requestHead(
     socket.on('data', (chunk: Buffer) => {
       firstByteAtMs ??= performance.now()
       head = Buffer.concat([head, chunk])
-      const length = head.indexOf('\r\n\r\n')
-      if (length >= 0 && length <= headBytesMax) end(parse(head.toString('latin1', 0, length), firstByteAtMs))
-      else if (head.length > headBytesMax) end(err('headers too large'))
+      for (;;) {
+        const length = head.indexOf('\r\n\r\n')
+        if (length < 0 || length > headBytesMax) break
+        const parsed = parse(head.toString('latin1', 0, length), firstByteAtMs)
+        // Interim answers (RFC 9110 section 15.2) come before the one that counts.
+        if (!parsed.ok || parsed.value.status >= 200) return end(parsed)
+        head = head.subarray(length + 4)
+      }
+      if (head.length > headBytesMax) end(err('headers too large'))
     })
     socket.on('error', () => end(err('connection lost')))
     socket.on('close', () => end(err('no answer')))

@@ -12,6 +12,8 @@ const SANS_MAX = 100
 export interface HandshakeSettings {
   readonly host: string
   readonly isIp: boolean
+  /** Offered by ALPN (RFC 7301). */
+  readonly protocols: readonly string[]
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }
@@ -31,7 +33,7 @@ export function shakeHands(socket: Socket, settings: HandshakeSettings): Promise
       socket,
       secureContext: sharedContext(),
       ...(isIp ? {} : { servername: host }),
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [...settings.protocols],
       requestOCSP: true,
       // The handshake is completed with anyone: what was served is the answer. Nothing of value is ever sent.
       rejectUnauthorized: false,
@@ -106,7 +108,8 @@ function facts(certificate: X509Certificate): ServedCertificate {
 
 /** Text of a stranger, for people's screens and a model's context. */
 function oneLine(text: string | undefined): string {
-  const flat = (text ?? '').replace(/[\n\t]+/g, ', ').replace(/[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, '')
+  // Format characters are seen by no person, and may still tell a model something.
+  const flat = (text ?? '').replace(/[\n\t]+/g, ', ').replace(/\p{Cf}/gu, '')
   return shortText(flat, NAME_CHARACTERS_MAX)
 }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createSecureServer } from 'node:http2'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EgressGuard } from '../../../../src/adapters/egress/egress-guard.ts'
@@ -8,7 +10,7 @@ import { type Certificate, certificate, type TlsEndpoint, tlsEndpoint } from '..
 
 const DAY_MS = 86_400_000
 const loopback = { privateCidrs: ['127.0.0.0/8'] }
-const brief = { connectMs: 300, tlsMs: 300, firstByteMs: 300 }
+const brief = { connectMs: 1_000, tlsMs: 1_000, firstByteMs: 1_000 }
 const toLoopback = async (): Promise<readonly string[]> => ['127.0.0.1']
 const never = new AbortController().signal
 
@@ -125,6 +127,23 @@ describe('a probe', () => {
   ])('of an endpoint that answers %s is http_error', async (_name, answer, expected) => {
     const { port } = await serving(good, (socket) => void socket.write(answer))
     expect((await probe(`https://edge.test:${port}/`)).first).toMatchObject({ verdict: 'http_error', ...expected })
+  })
+
+  test('takes no interim answer for the one that counts', async () => {
+    const early = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 500 Broken\r\n\r\n'
+    const { port } = await serving(good, (socket) => void socket.end(early))
+    expect(await probe(`https://edge.test:${port}/`)).toMatchObject({
+      verdict: 'http_error',
+      first: { httpStatus: 500 },
+    })
+  })
+
+  test('without https sees an endpoint that speaks HTTP/2 only', async () => {
+    const server = createSecureServer({ ...good }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    opened.push({ stop: async () => void server.close() })
+    const { port } = server.address() as AddressInfo
+    expect(await probe(`edge.test:${port}`)).toMatchObject({ verdict: 'up', first: { tls: { alpn: 'h2' } } })
   })
 
   test('follows no redirect and ends an endless or compressed body after the head', async () => {
