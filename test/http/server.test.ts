@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bastionPortDefault } from '../../src/config/config.schema.ts'
 import { bodyBytesMax } from '../../src/transport/http/read-json-body.ts'
 import { type RawRequest, rawHttp } from '../support/raw-http.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
@@ -158,5 +159,17 @@ describe('the OpenAPI document', () => {
     const answer = await rawHttp(gateway.url, { path: '/api/openapi.json' })
     expect(answer.status).toBe(200)
     expect(JSON.parse(answer.text)).toMatchObject({ openapi: '3.1.0', servers: [{ url: gateway.url }] })
+  })
+})
+
+describe('the default port of the bastion', () => {
+  test('is the first process that asks for it; the next one starts without a bastion of its own', async () => {
+    const settings = { CERTLOCKER_BASTION__PORT: String(bastionPortDefault) }
+    const both = [await gateway.replica(settings), await gateway.replica(settings)]
+    try {
+      for (const { url } of both) expect((await rawHttp(url, { path: '/health/ready' })).status).toBe(200)
+    } finally {
+      for (const each of both.toReversed()) await each.stop()
+    }
   })
 })
