@@ -174,6 +174,7 @@ async function peopleAtWork(): Promise<void> {
     await api.post('/certificates', upload),
     await api.post('/certificates', upload),
     await api.post('/certificates', { ...upload, name: 'other', chain: certificate.key }),
+    await api.post('/probes', { target: 'nowhere.invalid:443', groups: ['staging'] }),
     await api.post('/kill', { kind: 'agent', id: 'reader', reason: 'exercise', drill: true }),
   )
   const { ticket } = await person.api.create('/ssh-sessions', { host: 'edge-1' })

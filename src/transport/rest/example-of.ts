@@ -1,6 +1,6 @@
 /**
  * An example of what a JSON Schema describes: the first of its own `examples`, else one built from its parts. Properties
- * that are not required are left out unless they bring an example of their own; of alternatives (`oneOf`) the first is taken.
+ * that are not required are left out unless they bring an example of their own; of alternatives (`oneOf`, `anyOf`) the first is taken.
  */
 export function exampleOf(schema: object): unknown {
   const examples = member(schema, 'examples')
@@ -8,6 +8,8 @@ export function exampleOf(schema: object): unknown {
   const choices = member(schema, 'enum')
   if (Array.isArray(choices)) return choices[0]
   if (Object.hasOwn(schema, 'const')) return member(schema, 'const')
+  const [alternative] = listOf(member(schema, 'anyOf'))
+  if (typeof alternative === 'object' && alternative !== null) return exampleOf(alternative)
   const type = member(schema, 'type')
   return ofType(schema, Array.isArray(type) ? type[0] : type)
 }
