@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cachedToolPath, failureOf, putInPlace } from './tool-cache.ts'
 
@@ -29,7 +29,7 @@ export async function obtainSshd(): Promise<Sshd | string> {
   if (found !== undefined) return found
   const failure = await putInPlace(UNPACKED, async (directory) => {
     const options = { cwd: directory, timeout: COMMAND_MS }
-    const failed = await failureOf('apt-get', ['download', ...PACKAGES], options)
+    const failed = await downloadInto(directory)
     if (failed !== undefined) return { failure: failed }
     const made = join(directory, 'unpacked')
     for (const file of await readdir(directory)) {
@@ -41,6 +41,18 @@ export async function obtainSshd(): Promise<Sshd | string> {
   const obtained = failure === undefined ? await findSshd() : undefined
   if (obtained === undefined) return `apt-get download: ${failure ?? 'what came does not run here'}`
   return { ...obtained, from: 'apt-get download' }
+}
+
+/** With the machine's package lists, or where it has none, with lists of our own. */
+async function downloadInto(directory: string): Promise<string | undefined> {
+  const options = { cwd: directory, timeout: COMMAND_MS }
+  if ((await failureOf('apt-get', ['download', ...PACKAGES], options)) === undefined) return undefined
+  await mkdir(join(directory, 'lists', 'partial'), { recursive: true })
+  const lists = ['-o', `Dir::State::Lists=${join(directory, 'lists')}`]
+  return (
+    (await failureOf('apt-get', [...lists, 'update'], options)) ??
+    (await failureOf('apt-get', [...lists, 'download', ...PACKAGES], options))
+  )
 }
 
 async function libraryFolders(): Promise<readonly string[]> {
