@@ -16,6 +16,10 @@ export async function settingProblems(config: Config): Promise<readonly ConfigPr
     plaintextProblem(config),
     database.url && databaseUrlProblem(database.url),
     isTimeZone(policy.timeZone) ? undefined : { place: 'policy.timeZone', problem: 'is no time zone known here' },
+    sourceProblem(policy),
+    policy.sourceCaFile === undefined
+      ? undefined
+      : await certificatesProblem('policy.sourceCaFile', policy.sourceCaFile),
     ...(await Promise.all(policy.publicKeys.map((key) => fileProblem('policy.publicKeys', keyFileOf(key).file)))),
     ...http.trustedProxies.map((text) => networkProblem('http.trustedProxies', text)),
     ...egress.privateCidrs.map((text) => networkProblem('egress.privateCidrs', text)),
@@ -42,6 +46,15 @@ function launcherProblems({ jwksFile, jwksUrl }: NonNullable<Config['launcher'][
   // Whoever stands between could put keys of their own in the answer.
   const isOpen = jwksUrl?.startsWith('http:') === true && !isLoopback(new URL(jwksUrl).hostname)
   return isOpen ? [problem('jwksUrl', 'must be https, since these keys say who is believed')] : []
+}
+
+/** Who stands in between could keep a bundle from the gateway, and would learn the credential. */
+function sourceProblem({ source }: Config['policy']): ConfigProblem | undefined {
+  const place = 'policy.source'
+  if (source === undefined) return undefined
+  if (!URL.canParse(source)) return { place, problem: 'is no URL' }
+  const isOpen = source.startsWith('http:') && !isLoopback(new URL(source).hostname.replace(/^\[|\]$/g, ''))
+  return isOpen ? { place, problem: 'must be https, or http to this machine' } : undefined
 }
 
 /** Who listens in between would learn who asks for what. */

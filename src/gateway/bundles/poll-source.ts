@@ -12,6 +12,10 @@ export interface PollDeps {
   readonly bundles: PolicyBundles
   readonly pollSeconds: number
   readonly log: Log
+  /** Waits, for real unless said otherwise. @returns false when it was cut short */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<boolean>
+  /** At least 0 and below 1. */
+  readonly random?: () => number
 }
 
 export interface Poll {
@@ -27,7 +31,8 @@ const BACK_OFF_MS_MIN = 500
 const JITTER = 0.5
 
 /** Asks a source for new bundles again and again, less often while it fails. A refused bundle is on record once. */
-export function pollSource({ source, url, bundles, pollSeconds, log }: PollDeps): Poll {
+export function pollSource(deps: PollDeps): Poll {
+  const { source, url, bundles, pollSeconds, log, pause = pauseFor, random = Math.random } = deps
   const abort = new AbortController()
   const pollMs = pollSeconds * 1000
   let tag: string | undefined
@@ -56,12 +61,11 @@ export function pollSource({ source, url, bundles, pollSeconds, log }: PollDeps)
   const pauseMs = (): number => {
     if (failures === 0 && source.waits) return 0
     const longest = failures === 0 ? pollMs : Math.min(pollMs, BACK_OFF_MS_MIN * 2 ** failures)
-    return longest * (1 - JITTER * Math.random())
+    return longest * (1 - JITTER * random())
   }
   const goOn = async (): Promise<void> => {
     while (!abort.signal.aborted) {
-      const isOver = await delay(pauseMs(), false, { signal: abort.signal, ref: false }).catch(() => true)
-      if (isOver) return
+      if (!(await pause(pauseMs(), abort.signal))) return
       try {
         await once()
       } catch (error) {
@@ -80,4 +84,8 @@ export function pollSource({ source, url, bundles, pollSeconds, log }: PollDeps)
       await running
     },
   }
+}
+
+function pauseFor(ms: number, signal: AbortSignal): Promise<boolean> {
+  return delay(ms, true, { signal, ref: false }).catch(() => false)
 }
