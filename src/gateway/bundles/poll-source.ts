@@ -9,7 +9,7 @@ export interface PollDeps {
   readonly source: BundleSource
   /** As it was configured. */
   readonly url: string
-  readonly bundles: PolicyBundles
+  readonly bundles: Pick<PolicyBundles, 'offer' | 'refuse'>
   readonly pollSeconds: number
   readonly log: Log
   /** Waits, for real unless said otherwise. @returns false when it was cut short */
@@ -49,14 +49,17 @@ export function pollSource(deps: PollDeps): Poll {
   const once = async (): Promise<string | undefined> => {
     const fetched = await source.fetch(tag, abort.signal)
     if (abort.signal.aborted) return undefined
-    failures = fetched.ok ? 0 : failures + 1
-    if (!fetched.ok) return complain(fetched.error)
+    if (!fetched.ok) {
+      failures += 1
+      return complain(fetched.error)
+    }
     complaint = undefined
-    if (fetched.value === undefined) return undefined
-    const outcome = await bundles.offer(fetched.value.bytes, url, systemAuthor('policy'))
+    const outcome = fetched.value && (await bundles.offer(fetched.value.bytes, url, systemAuthor('policy')))
     // Lost to another replica or a failing database, it is asked for again; refused for what it is, it is not.
-    if (outcome.ok || outcome.error.code.startsWith('BUNDLE_')) tag = fetched.value.tag
-    return outcome.ok ? undefined : outcome.error.message
+    const isSettled = outcome === undefined || outcome.ok || outcome.error.code.startsWith('BUNDLE_')
+    if (isSettled && fetched.value !== undefined) tag = fetched.value.tag
+    failures = isSettled ? 0 : failures + 1
+    return outcome === undefined || outcome.ok ? undefined : outcome.error.message
   }
   const pauseMs = (): number => {
     if (failures === 0 && source.waits) return 0

@@ -258,6 +258,7 @@ describe('a credential', () => {
       'database.url',
       'vault.auth.token',
       'vault.auth.secretId',
+      'policy.sourceCredential',
       'notifications.webhook.url',
       'notifications.webhook.secret',
       'bootstrap.adminKey',
