@@ -1,42 +1,21 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { buildBundle } from '../../src/cli/policy/build.ts'
-import { policyPrivateKey } from '../../src/policy/policy-key.ts'
-import { signBundle } from '../../src/policy/sign-bundle.ts'
-import { exercised } from '../support/components.ts'
 import { itemsOf } from '../support/items.ts'
 import { startRegistry } from '../support/oci-registry.ts'
+import { type PolicyAuthor, policyAuthor } from '../support/policy-author.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 import { until } from '../support/until.ts'
 
-const { publicKey, privateKey } = generateKeyPairSync('ed25519')
-
-let directory: string
+let author: PolicyAuthor
 let bundles: readonly Buffer[]
-let settings: Readonly<Record<string, string>>
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'certlocker-sources-'))
-  await writeFile(join(directory, 'key.pub'), publicKey.export({ type: 'spki', format: 'pem' }))
-  settings = { CERTLOCKER_POLICY__PUBLIC_KEYS: `ci=${join(directory, 'key.pub')}` }
-  bundles = [await signed(1), await signed(2)]
+  author = await policyAuthor()
+  bundles = [await author.bundle({ revision: 'r1', sequence: 1 }), await author.bundle({ revision: 'r2', sequence: 2 })]
 })
-afterAll(() => rm(directory, { recursive: true }))
-
-async function signed(sequence: number): Promise<Buffer> {
-  const built = await buildBundle({ directories: [], sequence, revision: `r${sequence}` })
-  const key = policyPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 'ci')
-  if (!built.ok || !key.ok) throw new Error('the bundle of the test cannot be built')
-  exercised('opa')
-  const bundle = signBundle(built.value.bytes, key.value)
-  if (!bundle.ok) throw new Error(bundle.error.detail)
-  return bundle.value
-}
+afterAll(() => author.leave())
 
 /** A server of OPA bundles that answers who waits as soon as there is news. */
 async function bundleServer() {
@@ -76,7 +55,7 @@ const rejections = async (gateway: TestGateway) =>
 test('what a bundle server publishes decides on three replicas that wait for it, and what is wrong changes nothing', async () => {
   const server = await bundleServer()
   server.publish(bundles[0] ?? Buffer.alloc(0))
-  const gateway = await testGateway({ ...settings, CERTLOCKER_POLICY__SOURCE: server.url })
+  const gateway = await testGateway({ ...author.settings, CERTLOCKER_POLICY__SOURCE: server.url })
   const replicas = [gateway]
   try {
     replicas.push(await gateway.replica(), await gateway.replica())
@@ -107,7 +86,7 @@ test('what oras pushes to a registry decides, also once the registry is away', a
     CERTLOCKER_POLICY__SOURCE: `oci://${registry.host}/acme/policy:live`,
     CERTLOCKER_POLICY__POLL_SECONDS: '1',
   }
-  let gateway = await testGateway({ ...settings, ...source })
+  let gateway = await testGateway({ ...author.settings, ...source })
   try {
     expect(await activeIn(gateway)).toBe('r1')
     await registry.push('acme/policy:live', bundles[1] ?? Buffer.alloc(0), layer)
