@@ -212,16 +212,16 @@ function codesOf(event: unknown): readonly unknown[] {
 test('while policies are exchanged, every call is answered, and each by one of them alone', async () => {
   const from = itemsOf((await gateway.api.get('/audit?limit=1')).body)[0]?.['seq']
   const agent = await connect(gateway.url, token)
-  let isOver = false
+  const over = new AbortController()
   const answers: unknown[] = []
   const callers = Array.from({ length: 8 }, async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const { structured } = await agent.calls('certlocker_get_secret', { name: 'db' })
       answers.push(structured['code'])
     }
   })
   for (const { bytes } of [...bundles, ...bundles]) expect(await push(bytes)).toMatchObject({ status: 200 })
-  isOver = true
+  over.abort()
   await Promise.all(callers)
   expect(answers.filter((code) => code !== 'ODD_A' && code !== 'EVEN_A')).toEqual([])
   const { rows } = await database.query<{ event: string }>(
