@@ -8,6 +8,7 @@ import { readBundle, unpackBundle } from '../../../src/policy/bundle.ts'
 import { signFiles, signaturesFile, verifySignature } from '../../../src/policy/bundle-signature.ts'
 import { policyPrivateKey, policyPublicKey } from '../../../src/policy/policy-key.ts'
 import { fuzzing } from '../../support/fuzzing.ts'
+import { tarball } from '../../unit/policy/make-bundle.ts'
 
 const shipped = readFileSync(new URL('../../../bundles/certlocker.tar.gz', import.meta.url))
 const unpacked = unpackBundle(shipped)
@@ -65,6 +66,18 @@ describe('the reader of bundles', () => {
         isRead(gzipSync(edited(archive, changes).subarray(0, cut ?? archive.length), { level: 0 }))
       }),
       fuzzing(200),
+    )
+  })
+
+  test('reads no name that leads out, however it is put together', () => {
+    const part = fc.constantFrom('..', '.', '/', 'a', '\\', '\u0000', ' ', 'certlocker', '.rego', '%2e')
+    const name = fc.array(part, { minLength: 1, maxLength: 6 }).map((parts) => parts.join('').slice(0, 99))
+    const sound = ['.manifest', 'policy.wasm'].map((each) => ({ name: `/${each}`, content: files.get(each) ?? '' }))
+    fc.assert(
+      fc.property(name, (other) => {
+        isRead(tarball([...sound, { name: `${other}.rego`, content: 'package x' }]))
+      }),
+      fuzzing(100),
     )
   })
 
