@@ -51,6 +51,22 @@ export const policySettingsSchema = {
       default: 10_000,
       description: 'How many recorded decisions are replayed on a new bundle',
     },
+    statusUrl: {
+      type: 'string',
+      pattern: '^https?://[^@/]+/.*',
+      description: "Where the status of the policy is posted to, as OPA's (`…/status`)",
+    },
+    logsUrl: {
+      type: 'string',
+      pattern: '^https?://[^@/]+/.*',
+      description: "Where decisions are posted to, as OPA's decision log (`…/logs`)",
+    },
+    reportCredential: {
+      type: 'string',
+      'x-secret': true,
+      minLength: 1,
+      description: 'What these two ask for: `USER:PASSWORD`, or a bearer token',
+    },
     inputDays: {
       type: 'integer',
       minimum: 1,

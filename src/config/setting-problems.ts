@@ -16,7 +16,9 @@ export async function settingProblems(config: Config): Promise<readonly ConfigPr
     plaintextProblem(config),
     database.url && databaseUrlProblem(database.url),
     isTimeZone(policy.timeZone) ? undefined : { place: 'policy.timeZone', problem: 'is no time zone known here' },
-    sourceProblem(policy),
+    placeProblem('policy.source', policy.source),
+    placeProblem('policy.statusUrl', policy.statusUrl),
+    placeProblem('policy.logsUrl', policy.logsUrl),
     policy.sourceCaFile === undefined
       ? undefined
       : await certificatesProblem('policy.sourceCaFile', policy.sourceCaFile),
@@ -48,12 +50,11 @@ function launcherProblems({ jwksFile, jwksUrl }: NonNullable<Config['launcher'][
   return isOpen ? [problem('jwksUrl', 'must be https, since these keys say who is believed')] : []
 }
 
-/** Who stands in between could keep a bundle from the gateway, and would learn the credential. */
-function sourceProblem({ source }: Config['policy']): ConfigProblem | undefined {
-  const place = 'policy.source'
-  if (source === undefined) return undefined
-  if (!URL.canParse(source)) return { place, problem: 'is no URL' }
-  const isOpen = source.startsWith('http:') && !isLoopback(new URL(source).hostname.replace(/^\[|\]$/g, ''))
+/** Who stands in between could keep bundles and reports from where they go, and would learn the credential. */
+function placeProblem(place: string, url: string | undefined): ConfigProblem | undefined {
+  if (url === undefined) return undefined
+  if (!URL.canParse(url)) return { place, problem: 'is no URL' }
+  const isOpen = url.startsWith('http:') && !isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''))
   return isOpen ? { place, problem: 'must be https, or http to this machine' } : undefined
 }
 

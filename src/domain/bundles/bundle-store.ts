@@ -155,6 +155,16 @@ export class BundleStore {
     await this.#db('policy_bundles').where({ digest }).update({ state: 'discarded', changed_at: at })
   }
 
+  /** The questions and answers that stand beside events, by their number. */
+  async recordedAt(
+    seqs: readonly number[],
+  ): Promise<ReadonlyMap<number, Pick<RecordedDecision, 'input' | 'decision'>>> {
+    const rows: { seq: string; input: string; decision: string }[] = await this.#db('audit_decisions')
+      .select('seq', 'input', 'decision')
+      .whereIn('seq', [...seqs])
+    return new Map(rows.map(({ seq, ...recorded }) => [Number(seq), recorded]))
+  }
+
   /** The last decisions on record, the latest first, read a page at a time. */
   async *recordedDecisions(limit: number): AsyncGenerator<RecordedDecision> {
     let before = Number.MAX_SAFE_INTEGER

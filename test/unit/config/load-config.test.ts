@@ -259,6 +259,7 @@ describe('a credential', () => {
       'vault.auth.token',
       'vault.auth.secretId',
       'policy.sourceCredential',
+      'policy.reportCredential',
       'notifications.webhook.url',
       'notifications.webhook.secret',
       'bootstrap.adminKey',
