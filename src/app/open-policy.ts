@@ -5,6 +5,7 @@ import { keyFileOf } from '../config/key-file-setting.ts'
 import { systemAuthor } from '../domain/audit/author.ts'
 import type { Stores } from '../domain/stores.ts'
 import type { InTransaction } from '../domain/work.ts'
+import type { BundleSource } from '../gateway/bundles/bundle-source.ts'
 import type { BundleRules } from '../gateway/bundles/check-bundle.ts'
 import { pollSource } from '../gateway/bundles/poll-source.ts'
 import { PolicyBundles } from '../gateway/bundles/policy-bundles.ts'
@@ -40,7 +41,7 @@ export async function openPolicy(config: Config, { authority, stores, inTransact
     // What a company pushed is not replaced by what this software brings along.
     if (await bundles.servesShipped()) await bundles.offer(shipped, 'shipped', by)
   } else {
-    const poll = pollSource({ source: openBundleSource(url), url, bundles, pollSeconds, log })
+    const poll = pollSource({ source: await sourceOf(url, config), url, bundles, pollSeconds, log })
     const first = await poll.once()
     if (first !== undefined && policy.active() === undefined && url.startsWith('file:'))
       throw new FaultError(fault('CONFIGURATION_INVALID', { message: `The policy bundle ${url} is refused: ${first}` }))
@@ -48,6 +49,11 @@ export async function openPolicy(config: Config, { authority, stores, inTransact
     undo.push(() => poll.stop())
   }
   return { policy, bundles, followPolicy: followerOf(bundles, authority) }
+}
+
+async function sourceOf(url: string, { policy }: Config): Promise<BundleSource> {
+  const ca = policy.sourceCaFile === undefined ? undefined : await readFile(policy.sourceCaFile, 'utf8')
+  return openBundleSource(url, { credential: policy.sourceCredential, ca })
 }
 
 async function rulesOf({ policy }: Config, shipped: Buffer): Promise<BundleRules> {

@@ -12,6 +12,7 @@ import { type Notifier, noticeOf } from '../domain/notifications/notifier.ts'
 import { must } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Undo } from '../kernel/started.ts'
+import { openReports } from './open-reports.ts'
 import type { Store } from './open-store.ts'
 
 /** The audit log: checked from its last checkpoint on, or the start is refused. */
@@ -31,6 +32,7 @@ export async function openRecord(
   const { webhook } = config.notifications
   const notifier = webhook && new WebhookNotifier({ ...webhook, log, now: () => authority.now() })
   if (notifier !== undefined) undo.push(() => notifier.close())
+  const report = openReports(config, knex, log, undo)
   const auditLog = new PostgresAuditLog({
     knex,
     openConnection: () => openConnection({ ...address, applicationName: 'certlocker-audit' }),
@@ -41,6 +43,7 @@ export async function openRecord(
           for (const event of events) history.record(event)
           authority.appended(events)
           approvalWatch.appended(events)
+          report(events)
           if (notifier !== undefined) announce(notifier, events)
         },
         authority: (epoch, nowMs) => authority.observe(epoch, nowMs),

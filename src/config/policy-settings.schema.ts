@@ -6,9 +6,20 @@ export const policySettingsSchema = {
   properties: {
     source: {
       type: 'string',
-      pattern: '^(file:|https://[^@/]+/|oci://[^@/]+/).+',
+      pattern: '^(file:|https?://[^@/]+/|oci://[^@/]+/).+',
       description:
         'Where the policy bundle comes from (file:, https: or oci: URL); without it the shipped bundle is used',
+    },
+    sourceCredential: {
+      type: 'string',
+      'x-secret': true,
+      minLength: 1,
+      description: 'What an https: or oci: source asks for: `USER:PASSWORD`, or a bearer token',
+    },
+    sourceCaFile: {
+      type: 'string',
+      'x-path': true,
+      description: "Certificates (PEM) that the source's server is checked against",
     },
     publicKeys: {
       type: 'array',
@@ -39,6 +50,22 @@ export const policySettingsSchema = {
       minimum: 0,
       default: 10_000,
       description: 'How many recorded decisions are replayed on a new bundle',
+    },
+    statusUrl: {
+      type: 'string',
+      pattern: '^https?://[^@/]+/.*',
+      description: "Where the status of the policy is posted to, as OPA's (`…/status`)",
+    },
+    logsUrl: {
+      type: 'string',
+      pattern: '^https?://[^@/]+/.*',
+      description: "Where decisions are posted to, as OPA's decision log (`…/logs`)",
+    },
+    reportCredential: {
+      type: 'string',
+      'x-secret': true,
+      minLength: 1,
+      description: 'What these two ask for: `USER:PASSWORD`, or a bearer token',
     },
     inputDays: {
       type: 'integer',

@@ -16,6 +16,12 @@ export async function settingProblems(config: Config): Promise<readonly ConfigPr
     plaintextProblem(config),
     database.url && databaseUrlProblem(database.url),
     isTimeZone(policy.timeZone) ? undefined : { place: 'policy.timeZone', problem: 'is no time zone known here' },
+    placeProblem('policy.source', policy.source),
+    placeProblem('policy.statusUrl', policy.statusUrl),
+    placeProblem('policy.logsUrl', policy.logsUrl),
+    policy.sourceCaFile === undefined
+      ? undefined
+      : await certificatesProblem('policy.sourceCaFile', policy.sourceCaFile),
     ...(await Promise.all(policy.publicKeys.map((key) => fileProblem('policy.publicKeys', keyFileOf(key).file)))),
     ...http.trustedProxies.map((text) => networkProblem('http.trustedProxies', text)),
     ...egress.privateCidrs.map((text) => networkProblem('egress.privateCidrs', text)),
@@ -42,6 +48,14 @@ function launcherProblems({ jwksFile, jwksUrl }: NonNullable<Config['launcher'][
   // Whoever stands between could put keys of their own in the answer.
   const isOpen = jwksUrl?.startsWith('http:') === true && !isLoopback(new URL(jwksUrl).hostname)
   return isOpen ? [problem('jwksUrl', 'must be https, since these keys say who is believed')] : []
+}
+
+/** Who stands in between could keep bundles and reports from where they go, and would learn the credential. */
+function placeProblem(place: string, url: string | undefined): ConfigProblem | undefined {
+  if (url === undefined) return undefined
+  if (!URL.canParse(url)) return { place, problem: 'is no URL' }
+  const isOpen = url.startsWith('http:') && !isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''))
+  return isOpen ? { place, problem: 'must be https, or http to this machine' } : undefined
 }
 
 /** Who listens in between would learn who asks for what. */

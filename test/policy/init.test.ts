@@ -6,6 +6,8 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { buildBundle } from '../../src/cli/policy/build.ts'
+import { checkVectors } from '../../src/gateway/bundles/check-bundle.ts'
+import { createPolicyEngine } from '../../src/policy/wasm-policy-engine.ts'
 import { initRepository } from '../../src/cli/policy/init.ts'
 import { lintPolicies } from '../../src/cli/policy/lint.ts'
 import { mutatePolicies } from '../../src/cli/policy/mutation/mutate.ts'
@@ -51,6 +53,19 @@ describe('the repository that policy init makes', { timeout: 120_000 }, () => {
     if (!bundle.ok) throw new Error(bundle.error.detail)
     expect([...bundle.value.files.keys()]).toContain('custom/acme_labs/weekend.rego')
     expect([...bundle.value.files.keys()]).toContain('certlocker/main/main.rego')
+  })
+
+  test('builds a bundle that carries its vectors for the gateway to ask', async () => {
+    const built = await buildBundle({ directories: [made] })
+    if (!built.ok) throw new Error(built.error)
+    const bundle = readBundle(built.value.bytes)
+    if (!bundle.ok) throw new Error(bundle.error.detail)
+    const engine = createPolicyEngine()
+    const policy = await engine.load(bundle.value)
+    if (!policy.ok) throw new Error(policy.error.detail)
+    expect(bundle.value.manifest.metadata?.vectors).toHaveLength(built.value.vectors)
+    expect(built.value.vectors).toBe(3)
+    expect(checkVectors(bundle.value, policy.value)).toEqual({ ok: true, value: undefined })
   })
 
   test('passes the commands that its README gives for OPA alone', async () => {

@@ -9,8 +9,10 @@ export const components = {
   'mcp-sdk-v2': { title: 'MCP client, TypeScript SDK v2 (2026-07-28)', required: true },
   'mcp-conformance': { title: 'MCP conformance suite (official)', required: true },
   'mcp-python': { title: 'MCP client, Python SDK', required: false },
+  oras: { title: 'oras, the OCI client', required: true },
   pebble: { title: 'ACME server (Pebble)', required: true },
   regal: { title: 'Regal, the Rego linter', required: false },
+  registry: { title: 'OCI registry (distribution)', required: true },
   sshd: { title: 'OpenSSH server', required: true },
   vault: { title: 'Vault (OpenBao)', required: true },
 } as const satisfies { readonly [name: string]: { readonly title: string; readonly required: boolean } }

@@ -1,11 +1,15 @@
 import type { BundleSource } from '../../gateway/bundles/bundle-source.ts'
-import { FaultError, fault } from '../../kernel/fault.ts'
 import { fileSource } from './file-source.ts'
+import { httpSource } from './http-source.ts'
+import { ociSource } from './oci-source.ts'
+import type { SourceAccess } from './source-access.ts'
 
-/** The source behind a URL of `policy.source`. */
-export function openBundleSource(url: string): BundleSource {
+/** So long a server may take for one answer. */
+const ANSWER_MS = 15_000
+
+/** The source behind a URL of `policy.source`. @throws FaultError CONFIGURATION_INVALID when it is none */
+export function openBundleSource(url: string, access: Omit<SourceAccess, 'timeoutMs'>): BundleSource {
   if (url.startsWith('file:')) return fileSource(url)
-  throw new FaultError(
-    fault('CONFIGURATION_INVALID', { message: 'policy.source: this version reads bundles behind file: only' }),
-  )
+  const reached = { ...access, timeoutMs: ANSWER_MS }
+  return url.startsWith('oci:') ? ociSource(url, reached) : httpSource(url, reached)
 }

@@ -7,6 +7,7 @@ import { shippedDigestOf } from '../../policy/shipped-rules.ts'
 import { bundleDirectory, inStage } from './in-stage.ts'
 import { packageFacts, packageRoot } from './package-root.ts'
 import { runOpa } from './run-opa.ts'
+import { promises } from './promises.ts'
 import { findSources, type Sources } from './sources.ts'
 
 export interface BuildOptions {
@@ -26,6 +27,8 @@ export interface BuiltBundle {
   readonly sequence: number
   /** Tells which shipped rules are inside: the digest of the Rego files below `certlocker/` as the bundle carries them. */
   readonly shippedDigest: string
+  /** How many decision vectors it carries, for the gateway to ask before it activates the bundle. */
+  readonly vectors: number
 }
 
 /**
@@ -40,16 +43,20 @@ export async function buildBundle(options: BuildOptions): Promise<Result<BuiltBu
   const shipped = await compile({ ...sources, company: [] }, { roots }, revision)
   if (!shipped.ok) return shipped
   const shippedDigest = digestOfShipped(shipped.value)
+  const vectors = options.directories.length === 0 ? ok([]) : await promises(sources)
+  if (!vectors.ok) return vectors
   const metadata = {
     inputSchema: 'certlocker.input/v1',
     decisionSchema: 'certlocker.decision/v1',
     minGateway: version,
     sequence,
     shippedDigest,
+    ...(vectors.value.length === 0 ? {} : { vectors: vectors.value }),
   }
   const bundle = await compile(sources, { roots, metadata }, revision)
   if (!bundle.ok) return bundle
-  return ok({ bytes: bundle.value, digest: sha256(bundle.value), revision, sequence, shippedDigest })
+  const digest = sha256(bundle.value)
+  return ok({ bytes: bundle.value, digest, revision, sequence, shippedDigest, vectors: vectors.value.length })
 }
 
 /** Writes the bundle, and beside it a line for `sha256sum --check` in FILE.sha256. */

@@ -31,6 +31,15 @@ export interface BundleRefusal {
   readonly at: string
 }
 
+export interface RecordedDecision {
+  /** Canonical JSON. */
+  readonly input: string
+  /** Canonical JSON. */
+  readonly decision: string
+  /** Digest of the bundle that decided; null or empty where none did. */
+  readonly policy: string | null
+}
+
 interface BundleRow {
   readonly digest: string
   readonly revision: string
@@ -146,16 +155,28 @@ export class BundleStore {
     await this.#db('policy_bundles').where({ digest }).update({ state: 'discarded', changed_at: at })
   }
 
-  /** The inputs of the last decisions on record as JSON, the latest first, read a page at a time. */
-  async *recordedInputs(limit: number): AsyncGenerator<string> {
+  /** The questions and answers that stand beside events, by their number. */
+  async recordedAt(
+    seqs: readonly number[],
+  ): Promise<ReadonlyMap<number, Pick<RecordedDecision, 'input' | 'decision'>>> {
+    const rows: { seq: string; input: string; decision: string }[] = await this.#db('audit_decisions')
+      .select('seq', 'input', 'decision')
+      .whereIn('seq', [...seqs])
+    return new Map(rows.map(({ seq, ...recorded }) => [Number(seq), recorded]))
+  }
+
+  /** The last decisions on record, the latest first, read a page at a time. */
+  async *recordedDecisions(limit: number): AsyncGenerator<RecordedDecision> {
     let before = Number.MAX_SAFE_INTEGER
     for (let left = limit; left > 0; left -= PAGE_ROWS) {
-      const rows: { seq: string; input: string }[] = await this.#db('audit_decisions')
-        .select('seq', 'input')
-        .where('seq', '<', before)
-        .orderBy('seq', 'desc')
+      const rows: (RecordedDecision & { seq: string })[] = await this.#db('audit_decisions as d')
+        .join('audit_events as e', 'e.seq', 'd.seq')
+        .select('d.seq', 'd.input', 'd.decision')
+        .select(this.#db.raw("e.event::json #>> '{policy,digest}' AS policy"))
+        .where('d.seq', '<', before)
+        .orderBy('d.seq', 'desc')
         .limit(Math.min(left, PAGE_ROWS))
-      for (const { input } of rows) yield input
+      yield* rows
       if (rows.length < PAGE_ROWS) return
       before = Number(rows.at(-1)?.seq)
     }

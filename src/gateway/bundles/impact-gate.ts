@@ -1,4 +1,5 @@
-import type { BundleStore } from '../../domain/bundles/bundle-store.ts'
+import type { BundleStore, RecordedDecision } from '../../domain/bundles/bundle-store.ts'
+import type { Decision } from '../../policy/decision.schema.ts'
 import type { PolicyInput } from '../../policy/input.schema.ts'
 import type { PolicyEngine } from '../../policy/policy-engine.ts'
 import { type Impact, replay } from '../../policy/replay.ts'
@@ -9,7 +10,7 @@ const FLIPS_REPORTED = 100
 
 export interface ImpactGateDeps {
   readonly engine: PolicyEngine
-  readonly stores: { readonly bundles: Pick<BundleStore, 'recordedInputs'> }
+  readonly stores: { readonly bundles: Pick<BundleStore, 'recordedDecisions'> }
   readonly impactDecisions: number
 }
 
@@ -22,18 +23,30 @@ export async function impactOf(
   { engine, stores, impactDecisions }: ImpactGateDeps,
   candidate: PreparedPolicy,
 ): Promise<Impact | undefined> {
-  if (engine.active() === undefined) return undefined
-  return replay(questions(stores.bundles.recordedInputs(impactDecisions)), {
-    before: (input) => engine.decide(input).decision,
+  const active = engine.active()
+  if (active === undefined) return undefined
+  const known = new WeakMap<PolicyInput, Decision>()
+  return replay(questions(stores.bundles.recordedDecisions(impactDecisions), active.digest, known), {
+    before: (input) => known.get(input) ?? engine.decide(input).decision,
     after: (input) => candidate.decide(input),
     flipsMax: FLIPS_REPORTED,
   })
 }
 
-/** What is no input of the present schema is denied by either policy, and so is no difference. */
-async function* questions(recorded: AsyncIterable<string>): AsyncGenerator<PolicyInput> {
-  for await (const text of recorded) {
+/**
+ * What is no input of the present schema is denied by either policy, and so is no difference. What the active policy
+ * answered is kept with its question, since it would answer the same again; what the gateway itself made of it is not.
+ */
+async function* questions(
+  recorded: AsyncIterable<RecordedDecision>,
+  active: string,
+  known: WeakMap<PolicyInput, Decision>,
+): AsyncGenerator<PolicyInput> {
+  for await (const { input: text, decision, policy } of recorded) {
     const input: PolicyInput = JSON.parse(text)
+    if (policy === active && !decision.includes(byGateway)) known.set(input, JSON.parse(decision))
     yield input
   }
 }
+
+const byGateway = '"rule":"gateway"'

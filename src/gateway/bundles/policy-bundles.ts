@@ -215,6 +215,9 @@ export class PolicyBundles {
     const installed = await inTransaction(async (work) => {
       const floor = await work.bundles.lock()
       const active = await work.bundles.activeDigest()
+      // Another replica was faster with this very bundle, which is loaded here too.
+      if (active === stored.digest && !isBack)
+        return ok<Outcome>({ state: 'active', digest: stored.digest, report: stored.report })
       if (active !== weighedAgainst && active !== undefined)
         return err(fault('STATE_CONFLICT', { message: 'Another bundle became active meanwhile; try again' }))
       if (!isBack && stored.sequence < floor) return err(fault('BUNDLE_ROLLED_BACK'))

@@ -9,9 +9,13 @@ export interface PollDeps {
   readonly source: BundleSource
   /** As it was configured. */
   readonly url: string
-  readonly bundles: PolicyBundles
+  readonly bundles: Pick<PolicyBundles, 'offer' | 'refuse'>
   readonly pollSeconds: number
   readonly log: Log
+  /** Waits, for real unless said otherwise. @returns false when it was cut short */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<boolean>
+  /** At least 0 and below 1. */
+  readonly random?: () => number
 }
 
 export interface Poll {
@@ -27,7 +31,8 @@ const BACK_OFF_MS_MIN = 500
 const JITTER = 0.5
 
 /** Asks a source for new bundles again and again, less often while it fails. A refused bundle is on record once. */
-export function pollSource({ source, url, bundles, pollSeconds, log }: PollDeps): Poll {
+export function pollSource(deps: PollDeps): Poll {
+  const { source, url, bundles, pollSeconds, log, pause = pauseFor, random = Math.random } = deps
   const abort = new AbortController()
   const pollMs = pollSeconds * 1000
   let tag: string | undefined
@@ -44,24 +49,26 @@ export function pollSource({ source, url, bundles, pollSeconds, log }: PollDeps)
   const once = async (): Promise<string | undefined> => {
     const fetched = await source.fetch(tag, abort.signal)
     if (abort.signal.aborted) return undefined
-    failures = fetched.ok ? 0 : failures + 1
-    if (!fetched.ok) return complain(fetched.error)
+    if (!fetched.ok) {
+      failures += 1
+      return complain(fetched.error)
+    }
     complaint = undefined
-    if (fetched.value === undefined) return undefined
-    const outcome = await bundles.offer(fetched.value.bytes, url, systemAuthor('policy'))
+    const outcome = fetched.value && (await bundles.offer(fetched.value.bytes, url, systemAuthor('policy')))
     // Lost to another replica or a failing database, it is asked for again; refused for what it is, it is not.
-    if (outcome.ok || outcome.error.code.startsWith('BUNDLE_')) tag = fetched.value.tag
-    return outcome.ok ? undefined : outcome.error.message
+    const isSettled = outcome === undefined || outcome.ok || outcome.error.code.startsWith('BUNDLE_')
+    if (isSettled && fetched.value !== undefined) tag = fetched.value.tag
+    failures = isSettled ? 0 : failures + 1
+    return outcome === undefined || outcome.ok ? undefined : outcome.error.message
   }
   const pauseMs = (): number => {
     if (failures === 0 && source.waits) return 0
     const longest = failures === 0 ? pollMs : Math.min(pollMs, BACK_OFF_MS_MIN * 2 ** failures)
-    return longest * (1 - JITTER * Math.random())
+    return longest * (1 - JITTER * random())
   }
   const goOn = async (): Promise<void> => {
     while (!abort.signal.aborted) {
-      const isOver = await delay(pauseMs(), false, { signal: abort.signal, ref: false }).catch(() => true)
-      if (isOver) return
+      if (!(await pause(pauseMs(), abort.signal))) return
       try {
         await once()
       } catch (error) {
@@ -80,4 +87,8 @@ export function pollSource({ source, url, bundles, pollSeconds, log }: PollDeps)
       await running
     },
   }
+}
+
+function pauseFor(ms: number, signal: AbortSignal): Promise<boolean> {
+  return delay(ms, true, { signal, ref: false }).catch(() => false)
 }

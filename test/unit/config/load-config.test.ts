@@ -176,6 +176,19 @@ describe('a configuration that is wrong', () => {
   })
 })
 
+test.each([
+  ['file:///etc/acme.tar.gz', []],
+  ['https://bundles.example.com/acme', []],
+  ['oci://ghcr.io/acme/policy:live', []],
+  ['http://127.0.0.1:8000/acme', []],
+  ['http://[::1]:8000/acme', []],
+  ['http://bundles.example.com/acme', ['policy.source']],
+  ['https://bundles.example.com:99999/acme', ['policy.source']],
+  ['https://robot:pass@bundles.example.com/acme', ['policy.source (CERTLOCKER_POLICY__SOURCE)']],
+])('%s as a source of policies is a place that nobody between can change', async (source, places) => {
+  expect(await placesOfProblems({ CERTLOCKER_POLICY__SOURCE: source })).toEqual(places)
+})
+
 describe('Vault', () => {
   const address = { VAULT_ADDR: 'https://vault.example.com' }
   const method = (name: string) => ({ CERTLOCKER_VAULT__AUTH__METHOD: name })
@@ -245,6 +258,8 @@ describe('a credential', () => {
       'database.url',
       'vault.auth.token',
       'vault.auth.secretId',
+      'policy.sourceCredential',
+      'policy.reportCredential',
       'notifications.webhook.url',
       'notifications.webhook.secret',
       'bootstrap.adminKey',
