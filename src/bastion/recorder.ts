@@ -62,11 +62,16 @@ export class Recorder {
     const recorder = new Recorder(path, await open(path, 'a', 0o600))
     const term = { cols: terminal.columns, rows: terminal.rows, type: terminal.type }
     const header = { version: 3, term, timestamp: Math.floor(startedAtMs / 1000), title, command }
-    await recorder.#line(JSON.stringify(header))
-    await promisify((done: () => void) => recorder.#gzip.flush(constants.Z_SYNC_FLUSH, done))()
-    await recorder.#written
-    recorder.#throwFailure()
-    return recorder
+    try {
+      await recorder.#line(JSON.stringify(header))
+      await promisify((done: () => void) => recorder.#gzip.flush(constants.Z_SYNC_FLUSH, done))()
+      await recorder.#written
+      recorder.#throwFailure()
+      return recorder
+    } catch (error) {
+      await recorder.discard()
+      throw error
+    }
   }
 
   /** What the host wrote (`e` to standard error), or the client. */
@@ -82,6 +87,17 @@ export class Recorder {
   /** Ends the recording. @returns what it is by now, on disk. @throws when it could not be written to its end */
   async seal(exit: string): Promise<SealedRecording> {
     clearInterval(this.#flusher)
+    try {
+      await this.#end(exit)
+      await this.#file.datasync()
+    } finally {
+      await this.#written
+      await this.#file.close()
+    }
+    return { sha256: this.#hash.digest('hex'), bytes: this.#bytes }
+  }
+
+  async #end(exit: string): Promise<void> {
     for (const [stream, decoder] of Object.entries(this.#decoders)) {
       const rest = decoder.end()
       if (rest !== '') await this.#event(stream === 'i' ? 'i' : 'o', rest)
@@ -92,9 +108,6 @@ export class Recorder {
     await ended
     await this.#written
     this.#throwFailure()
-    await this.#file.datasync()
-    await this.#file.close()
-    return { sha256: this.#hash.digest('hex'), bytes: this.#bytes }
   }
 
   /** Takes the recording back: nothing happened that is in it. */

@@ -1,5 +1,4 @@
-import type { Readable, Writable } from 'node:stream'
-import type { ServerChannel } from 'ssh2'
+import type { Duplex, Readable, Writable } from 'node:stream'
 import { type SshEndReason, sshEndReasons } from '../domain/ssh/ssh-session.ts'
 import type { TargetChannel, TargetExit } from '../domain/ssh/ssh-target.ts'
 import type { Recorder } from './recorder.ts'
@@ -21,10 +20,10 @@ export interface Relayed {
 /**
  * Carries bytes between a client and a host until either ends, and records both ways. Whoever is slow slows the other: the
  * client, the host, and the disk of the recording. Once it is over, nothing that was started on the host goes on.
- * @param abort breaks it off from outside; its reason is a `SshEndReason`
+ * @param abort breaks it off from outside, also when that was before; its reason is a `SshEndReason`
  */
 export async function relay(
-  client: ServerChannel,
+  client: Duplex & { readonly stderr: Writable },
   target: TargetChannel,
   recorder: Recorder,
   limits: RelayLimits,
@@ -48,7 +47,7 @@ export async function relay(
   )
   const { signal } = abort
   const left = new Promise<void>((resolve) => client.once('close', resolve))
-  const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  const aborted = abortOf(signal)
   const outputs = Promise.all([
     pump(target.stream, client, (chunk) => tap('o', chunk), signal),
     pump(target.stderr, client.stderr, (chunk) => tap('e', chunk), signal),
@@ -87,7 +86,15 @@ function pump(from: Readable, to: Writable, tap: (chunk: Buffer) => Promise<void
     const done = (): void => void under.then(resolve)
     from.once('end', done)
     from.once('close', done)
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    void abortOf(signal).then(resolve)
+  })
+}
+
+/** Resolves when it is aborted, at once when it was: no event tells of that again. */
+function abortOf(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    return signal.addEventListener('abort', () => resolve(), { once: true })
   })
 }
 
