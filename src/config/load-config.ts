@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import { parse } from 'yaml'
+import { ownSchemas } from '../kernel/own-schemas.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
 import { Secret } from '../kernel/secret.ts'
 import { type Config, configSchema } from './config.schema.ts'
@@ -23,7 +24,7 @@ export interface LoadedConfig {
   readonly origins: ReadonlyMap<string, string>
 }
 
-const ajv = new Ajv2020({ allErrors: true, useDefaults: true, allowUnionTypes: true })
+const ajv = new Ajv2020({ ...ownSchemas, allErrors: true, useDefaults: true, allowUnionTypes: true })
 for (const keyword of ['x-secret', 'x-path', 'x-file-only']) ajv.addKeyword(keyword)
 const validate = ajv.compile<Config>(configSchema)
 

@@ -4,6 +4,7 @@ import addFormats from 'ajv-formats'
 import { shortText } from '../kernel/bounded-text.ts'
 import type { Json } from '../kernel/canonical-json.ts'
 import type { Fault } from '../kernel/fault.ts'
+import { ownSchemas } from '../kernel/own-schemas.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
 import type { Scope } from '../kernel/vocabulary.ts'
 import type { Obligation } from '../policy/decision.schema.ts'
@@ -112,7 +113,7 @@ export interface PreparedCall {
   facts(resource: Identified): CallFacts
 }
 
-const ajv = new Ajv2020({ strict: true, allErrors: false, allowUnionTypes: true })
+const ajv = new Ajv2020({ ...ownSchemas, allErrors: false, allowUnionTypes: true })
 addFormats.default(ajv)
 ajv.addKeyword({ keyword: 'x-sensitive', schemaType: 'boolean' })
 ajv.addKeyword({ keyword: 'x-agent-text', schemaType: 'boolean' })

@@ -1,6 +1,7 @@
 import { createHash, sign, verify } from 'node:crypto'
 import { Ajv } from 'ajv'
 import type { FromSchema } from 'json-schema-to-ts'
+import { ownSchemas } from '../kernel/own-schemas.ts'
 import { ok, type Result } from '../kernel/result.ts'
 import { type BundleProblem, refused } from './bundle-problem.ts'
 import { goJson } from './go-json.ts'
@@ -48,7 +49,7 @@ const payloadSchema = {
 
 type SignedFile = FromSchema<typeof payloadSchema>['files'][number]
 
-const ajv = new Ajv({ strict: true })
+const ajv = new Ajv(ownSchemas)
 const isSignatures = ajv.compile<FromSchema<typeof signaturesSchema>>(signaturesSchema)
 const isHeader = ajv.compile<{ readonly alg: string; readonly kid?: string }>(headerSchema)
 const isPayload = ajv.compile<FromSchema<typeof payloadSchema>>(payloadSchema)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import { Ajv } from 'ajv'
 import type { FromSchema } from 'json-schema-to-ts'
+import { ownSchemas } from '../kernel/own-schemas.ts'
 import { ok, type Result } from '../kernel/result.ts'
 import { type BundleProblem, refused, thrownText } from './bundle-problem.ts'
 import type { PolicyVersion } from './policy-engine.ts'
@@ -114,7 +115,7 @@ export function unpackBundle(tarball: Uint8Array): Result<Buffer, BundleProblem>
   }
 }
 
-const isManifest = new Ajv({ strict: true }).compile<Manifest>(manifestSchema)
+const isManifest = new Ajv(ownSchemas).compile<Manifest>(manifestSchema)
 
 function readManifest(bytes: Uint8Array | undefined): Result<Manifest, BundleProblem> {
   if (bytes === undefined) return refused('BUNDLE_MALFORMED', '.manifest is missing')

@@ -1,6 +1,7 @@
 import { Ajv } from 'ajv'
 import { canonicalJson } from '../kernel/canonical-json.ts'
 import { type FaultCode, faults } from '../kernel/faults.ts'
+import { ownSchemas } from '../kernel/own-schemas.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
 import { type Decision, decisionSchema } from './decision.schema.ts'
 import { isKnownObligation } from './obligations.ts'
@@ -21,7 +22,7 @@ export const denialOpening = 'Access denied'
 const decisionBounds = { depthMax: 16, sizeMax: 1_048_576 } as const
 
 // A policy's answer is parsed JSON: a member that it only inherits was never answered.
-const isDecision = new Ajv({ strict: true, ownProperties: true }).compile<Decision>(decisionSchema)
+const isDecision = new Ajv({ ...ownSchemas, ownProperties: true }).compile<Decision>(decisionSchema)
 
 /**
  * Takes a policy's answer at its word only when it is whole: the schema's shape, an echo of this very call, an effect

@@ -1,5 +1,6 @@
 import { Ajv } from 'ajv'
 import { bounds } from '../kernel/bounded-text.ts'
+import { ownSchemas } from '../kernel/own-schemas.ts'
 import { type PolicyInput, policyInputSchema } from './input.schema.ts'
 import { unfitForPolicy } from './plain-value.ts'
 
@@ -7,7 +8,7 @@ import { unfitForPolicy } from './plain-value.ts'
 export const inputBounds = { depthMax: bounds.argumentDepthMax + 1, sizeMax: 262_144 } as const
 
 // The schema's lengths are UTF-16 code units, and counting code points would be most of the cost of the check.
-const isInput = new Ajv({ strict: true, unicode: false, logger: false }).compile(policyInputSchema)
+const isInput = new Ajv({ ...ownSchemas, unicode: false, logger: false }).compile(policyInputSchema)
 
 /** Whether a policy may see it. */
 export function isPolicyInput(input: unknown): input is PolicyInput {

@@ -1,4 +1,5 @@
 import { Ajv, type ValidateFunction } from 'ajv'
+import { ownSchemas } from '../kernel/own-schemas.ts'
 import type { Obligation } from './decision.schema.ts'
 
 const text = { type: 'string', minLength: 1, maxLength: 256 } as const
@@ -35,7 +36,7 @@ function properties<P extends object>(of: P) {
   return { type: 'object', additionalProperties: false, required: Object.keys(of), properties: of } as const
 }
 
-const ajv = new Ajv({ strict: true })
+const ajv = new Ajv(ownSchemas)
 const checks: ReadonlyMap<string, ValidateFunction> = new Map(
   Object.entries(obligationSchemas).map(([type, schema]) => [type, ajv.compile(schema)]),
 )

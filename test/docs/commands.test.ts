@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { cliFor } from '../support/cli.ts'
 
 const documents = ['.', 'docs'].flatMap((folder) =>
   readdirSync(folder)
@@ -25,7 +24,7 @@ describe('a command line in the documents', () => {
   })
 
   test.each([...commands])('certlocker %s is one that the command line knows', async (words) => {
-    const { stdout } = await promisify(execFile)(process.execPath, ['src/launch.js', ...words.split(' '), '--help'])
+    const { stdout } = await cliFor('', undefined)([...words.split(' '), '--help'])
     // An unknown command would be answered with the help of the one above it.
     expect(stdout).toMatch(new RegExp(`^Usage: certlocker ${words}\\b`, 'mu'))
   })

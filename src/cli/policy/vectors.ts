@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { Ajv, type ValidateFunction } from 'ajv'
 import type { FromSchema } from 'json-schema-to-ts'
+import { ownSchemas } from '../../kernel/own-schemas.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import { inputProblem } from '../../policy/input-check.ts'
 import type { SourceFile } from './sources.ts'
@@ -64,7 +65,7 @@ export async function readStatedVectors(file: SourceFile): Promise<Result<readon
   return stated.ok ? stated : err(`${file.path}: ${stated.error}`)
 }
 
-const ajv = new Ajv({ strict: true, strictRequired: false })
+const ajv = new Ajv({ ...ownSchemas, strictRequired: false })
 const isVectorFile = ajv.compile<VectorFile>(vectorFileSchema)
 const isFixtures = ajv.compile<FromSchema<typeof fixturesSchema>>(fixturesSchema)
 

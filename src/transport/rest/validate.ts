@@ -1,7 +1,8 @@
-import type { ErrorObject } from 'ajv'
+import type { ErrorObject, ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { plainText, unfitness } from '../../kernel/bounded-text.ts'
+import { ownSchemas } from '../../kernel/own-schemas.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 
 const PROBLEMS_MAX = 20
@@ -29,7 +30,7 @@ export interface Problem {
 }
 
 // `strictRequired` would refuse branches of a `oneOf` that require what their parent defines.
-const options = { strict: true, strictRequired: false, allErrors: true, allowUnionTypes: true }
+const options = { ...ownSchemas, strictRequired: false, allErrors: true, allowUnionTypes: true }
 const bodies = configured(new Ajv2020(options))
 /** Query parameters arrive as text. */
 const queries = configured(new Ajv2020({ ...options, coerceTypes: true, useDefaults: true }))
@@ -45,13 +46,15 @@ export function queryShape<T extends object>(schema: ObjectSchema): Shape<T> {
 }
 
 function shape<T extends object>(ajv: Ajv2020, schema: ObjectSchema): Shape<T> {
-  const validate = ajv.compile<T>(schema)
+  // Compiled when it is first asked: most processes ask few of them.
+  let validate: ValidateFunction<T> | undefined
   return {
     schema,
     check(sent) {
       const unfit = unfitness(sent)
       if (unfit !== undefined) return err([{ path: '', message: unfit }])
       const data: unknown = structuredClone(sent)
+      validate ??= ajv.compile<T>(schema)
       return validate(data) ? ok(data) : err((validate.errors ?? []).slice(0, PROBLEMS_MAX).map(problemOf))
     },
   }

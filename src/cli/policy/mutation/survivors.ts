@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { Ajv } from 'ajv'
 import type { FromSchema } from 'json-schema-to-ts'
+import { ownSchemas } from '../../../kernel/own-schemas.ts'
 import { err, ok, type Result } from '../../../kernel/result.ts'
 import type { SourceFile } from '../sources.ts'
 
@@ -19,7 +20,7 @@ const explanationsSchema = {
 /** Why a mutant may survive: file (as in the bundle), line and change as `policy mutate` tells them, and the reason. */
 export type Explanation = FromSchema<typeof explanationsSchema>[number]
 
-const isExplanations = new Ajv({ strict: true }).compile<readonly Explanation[]>(explanationsSchema)
+const isExplanations = new Ajv(ownSchemas).compile<readonly Explanation[]>(explanationsSchema)
 
 /** Reads the committed lists `survivors.json`. @returns the explanations, or which file is no such list and why */
 export async function readExplanations(files: readonly SourceFile[]): Promise<Result<readonly Explanation[], string>> {
