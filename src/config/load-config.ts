@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
+import type { ErrorObject, ValidateFunction } from 'ajv'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse } from 'yaml'
 import { ownSchemas } from '../kernel/own-schemas.ts'
 import { err, ok, type Result } from '../kernel/result.ts'
@@ -26,7 +27,8 @@ export interface LoadedConfig {
 
 const ajv = new Ajv2020({ ...ownSchemas, allErrors: true, useDefaults: true, allowUnionTypes: true })
 for (const keyword of ['x-secret', 'x-path', 'x-file-only']) ajv.addKeyword(keyword)
-const validate = ajv.compile<Config>(configSchema)
+/** Compiled when it is needed: most commands have no settings. */
+let compiled: ValidateFunction<Config> | undefined
 
 /** Puts the settings together: defaults, then the file, then the environment. @returns every problem at once */
 export async function loadConfig(sources: ConfigSources): Promise<Result<LoadedConfig, readonly ConfigProblem[]>> {
@@ -47,6 +49,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Result<LoadedC
   }
   problems.push(...unknownKeys(fromFile, sources.file ?? ''))
   const settled: unknown = withDerivedPaths(tree)
+  const validate = (compiled ??= ajv.compile<Config>(configSchema))
   if (!validate(settled))
     return err([...problems, ...(validate.errors ?? []).map((error) => problemOf(error, origins))])
   const config = wrapped(settled)

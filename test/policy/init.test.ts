@@ -61,7 +61,7 @@ describe('the repository that policy init makes', { timeout: 120_000 }, () => {
     const bundle = readBundle(built.value.bytes)
     if (!bundle.ok) throw new Error(bundle.error.detail)
     const engine = createPolicyEngine()
-    const policy = await engine.load(bundle.value)
+    const policy = await engine.load(bundle.value, true)
     if (!policy.ok) throw new Error(policy.error.detail)
     expect(bundle.value.manifest.metadata?.vectors).toHaveLength(built.value.vectors)
     expect(built.value.vectors).toBe(3)

@@ -10,7 +10,7 @@ import { anInput } from '../policy/make-bundle.ts'
 const bundle = readBundle(await readFile(new URL('../../../bundles/certlocker.tar.gz', import.meta.url)))
 if (!bundle.ok) throw new Error(bundle.error.detail)
 const engine = createPolicyEngine()
-const candidate = await engine.load(bundle.value)
+const candidate = await engine.load(bundle.value, true)
 if (!candidate.ok) throw new Error(candidate.error.detail)
 const { digest } = engine.serve(candidate.value)
 
