@@ -26,5 +26,5 @@ EXPOSE 8080
 VOLUME /var/lib/certlocker
 HEALTHCHECK --interval=5s --timeout=12s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8080/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "--max-semi-space-size=4", "src/launch.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=50", "src/launch.js"]
 CMD ["serve"]
