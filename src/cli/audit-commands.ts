@@ -1,6 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Command, Option } from 'commander'
@@ -113,9 +112,8 @@ async function verifyFile(file: string, key: string | undefined): Promise<Json> 
   const pem = await readFile(key, 'utf8').catch((error: unknown) => {
     throw new CliError(exitCodes.usage, `${key} cannot be read: give the public key as a PEM file`, error)
   })
-  const lines = createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })
   try {
-    return { ...(await verifyExport(lines, pem)) }
+    return { ...(await verifyExport(createReadStream(file, 'utf8'), pem)) }
   } catch (error) {
     throw new CliError(
       exitCodes.usage,

@@ -1,7 +1,6 @@
-import { createInterface } from 'node:readline'
-import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
+import { linesOf } from '../kernel/lines.ts'
 import { pathOf, restApi } from './api.ts'
 import type { CliIo } from './io.ts'
 
@@ -19,7 +18,7 @@ export function registerPlayCommand(program: Command, io: CliIo): void {
     .option('--json', 'print the recording itself, asciicast v3')
     .action(async (id: string, { fast, json }: { readonly fast?: true; readonly json?: true }) => {
       const recording = await restApi(io.environment).stream(pathOf('/ssh-sessions/:id/recording', id))
-      for await (const line of createInterface({ input: Readable.from(recording) })) {
+      for await (const line of linesOf(recording)) {
         if (json === true) io.stdout.write(`${line}\n`)
         else await show(line, io, fast === true)
       }

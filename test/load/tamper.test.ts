@@ -187,7 +187,7 @@ describe('an exported log', () => {
     size += 1
   })
 
-  const verdict = (mutated: readonly string[]) => verifyExport(mutated, key)
+  const verdict = (mutated: readonly string[]) => verifyExport(mutated.join('\n'), key)
 
   test('passes as it is', async () => {
     expect(await verdict(lines)).toMatchObject({ ok: true, size })
@@ -236,7 +236,7 @@ describe('an exported log', () => {
     const other = await testGateway()
     const otherKey = String((await other.api.get('/audit/key')).body['text'])
     await other.stop()
-    expect(await verifyExport(lines, otherKey)).toMatchObject({ ok: false })
+    expect(await verifyExport(lines.join('\n'), otherKey)).toMatchObject({ ok: false })
     expect(await verdict(lines.slice(0, -2))).toMatchObject({ ok: false })
     expect(await verdict([])).toMatchObject({ ok: false })
   })

@@ -42,7 +42,7 @@ export async function recordedCalls(api: RestClient): Promise<RecordedCalls> {
   const present = new Set(events.map(({ seq }) => seq))
   const last = events.at(-1)?.seq ?? 0
   return {
-    isSound: (await verifyExport(lines, key)).ok,
+    isSound: (await verifyExport(lines.join('\n'), key)).ok,
     typesOf: (requestId) => requests.get(requestId) ?? [],
     gaps: Array.from({ length: last }, (_, index) => index + 1).filter((seq) => !present.has(seq)),
     undecided,

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -95,13 +95,13 @@ describe('launching from a checkout', () => {
 describe('launching an installed package, which has no compiler', () => {
   test('runs what it came with, whatever the age of its files', async () => {
     await launch()
-    rmSync(join(checkout, 'node_modules'))
+    unlinkSync(join(checkout, 'node_modules'))
     commandLineSays('newer')
     expect((await launch()).out).toBe('built')
   })
 
   test('says what is missing', async () => {
-    rmSync(join(checkout, 'node_modules'))
+    unlinkSync(join(checkout, 'node_modules'))
     expect(await launch()).toMatchObject({ code: 1, problem: expect.stringContaining('run npm ci') })
   })
 })

@@ -1,5 +1,6 @@
 import { Ajv } from 'ajv'
 import type { FromSchema } from 'json-schema-to-ts'
+import { ownSchemas } from '../../kernel/own-schemas.ts'
 import { ok, type Result } from '../../kernel/result.ts'
 import { type BundleProblem, refused } from '../../policy/bundle-problem.ts'
 
@@ -33,7 +34,7 @@ const manifestSchema = {
 type Manifest = FromSchema<typeof manifestSchema>
 export type Layer = Manifest['layers'][number]
 
-const isManifest = new Ajv({ strict: true, strictTypes: false }).compile<Manifest>(manifestSchema)
+const isManifest = new Ajv({ ...ownSchemas, strictTypes: false }).compile<Manifest>(manifestSchema)
 
 /** The one layer of a manifest of an artifact that holds a bundle. */
 export function layerOf(bytes: Uint8Array): Result<Layer, BundleProblem> {

@@ -12,7 +12,7 @@ export interface ExportVerification {
 /**
  * Verifies an export of the audit log, or of a part of it, without this software's other code. A part is shown to lie in
  * the log; that it holds everything that was asked for cannot be shown.
- * @param source the export, as one text or as its lines
+ * @param source the export, as one text or in pieces
  * @param publicKeyPem the log's public key (SPKI, PEM)
  */
 export function verifyExport(

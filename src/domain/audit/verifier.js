@@ -1,17 +1,12 @@
-#!/usr/bin/env node
-/*
- * Verifies an export of CertLocker's audit log with nothing but Node.js: node verifier.js EXPORT.ndjson PUBLIC_KEY.pem
+/* Verifies an export of CertLocker's audit log with nothing but Node.js: node verifier.js EXPORT.ndjson PUBLIC_KEY.pem
  * Prints PASS with size and root (exit 0) or FAIL with the first bad event (1). Take the key from a source you trust.
  * The whole log: a header, one line {event, leaf, input?, decision?} per event, and lines {checkpoint} at the end.
  * A part of it: a header with one checkpoint, lines with a `proof` each (RFC 9162), and {events}, how many there are.
  * That shows each event to be in the log, not that no other would fit. Lines are canonical JSON (RFC 8785), leaves
  * SHA-256(0x00 || event), nodes SHA-256(0x01 || left || right), checkpoints C2SP signed notes (Ed25519). An event that
- * was changed together with its leaf is found by the next checkpoint: then the first one not proven is named.
- */
+ * was changed together with its leaf is found by the next checkpoint: then the first one not proven is named. */
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { createReadStream, readFileSync, realpathSync } from 'node:fs'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 
 /** @type {typeof import('./verifier.d.ts').verifyExport} */
 export async function verifyExport(source, publicKeyPem) {
@@ -19,11 +14,11 @@ export async function verifyExport(source, publicKeyPem) {
   const [leaves, notes] = [[], []]
   let [header, part, events, total, last, problem] = [null, null, 0, null, 0, null]
   const fail = (seq, text) => (problem ??= { seq, text }) && null
-  for await (const line of typeof source === 'string' ? source.split('\n') : source) {
+  for await (const line of linesOf(source)) {
     if (line === '' || problem) continue
-    const entry = parseCanonical(line)
+    const entry = parsed(line)
     const kind = Object.keys(entry ?? {}).join()
-    if (!entry) fail(last + 1, 'a line is not canonical JSON')
+    if (Object(entry) !== entry || canonical(entry) !== line) fail(last + 1, 'a line is not canonical JSON')
     else if (!header) {
       header = entry
       if (!/^certlocker\.audit-(export|part)\/v1$/.test(header.type)) fail(1, 'the header is missing')
@@ -57,8 +52,7 @@ function verifyCheckpoints(leaves, notes, { origin, key, fail }) {
     if (!signed) return fail(from, 'a checkpoint is not signed with this key')
     if (signed.size > leaves.length) return fail(leaves.length + 1, `a checkpoint has ${signed.size} events`)
     if (signed.size < from) return fail(from, 'the checkpoints are not in order')
-    if (!rootAt(leaves, signed.size, tree).equals(signed.root))
-      return fail(from, `the events from here to ${signed.size} do not lead to the signed root`)
+    if (!rootAt(leaves, signed.size, tree).equals(signed.root)) return fail(from, 'the signed root is another one')
   }
   return (tree.size > 0 && tree.size === leaves.length) || fail(tree.size + 1, 'no signed checkpoint covers this event')
 }
@@ -71,8 +65,7 @@ function problemIn({ event, leaf, input, decision, proof, ...rest }, seq, part) 
   if (!isWhole || Object.keys(rest).length > 0) return 'the line is malformed'
   if (!fits(input, event.inputDigest)) return 'the input does not fit its digest'
   if (!fits(decision, event.details?.decisionDigest)) return 'the decision does not fit its digest'
-  const isProven = !part || isIncluded(Buffer.from(leaf, 'hex'), seq, proof, part)
-  return isProven ? null : 'its proof does not lead to the signed root'
+  return !part || isIncluded(Buffer.from(leaf, 'hex'), seq, proof, part) ? null : 'its proof leads to another root'
 }
 
 /** Whether a proof leads from a leaf to a root (RFC 9162, section 2.1.3.2). */
@@ -117,10 +110,9 @@ function openNote(note, origin, key) {
   return { size: Number(size), root: Buffer.from(root, 'base64') }
 }
 
-function parseCanonical(line) {
+function parsed(line) {
   try {
-    const value = JSON.parse(line)
-    return typeof value === 'object' && value !== null && canonical(value) === line ? value : null
+    return JSON.parse(line)
   } catch {
     return null
   }
@@ -129,22 +121,30 @@ function parseCanonical(line) {
 function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const names = Object.keys(value).sort()
-  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(',')}}`
+  const member = (name) => `${JSON.stringify(name)}:${canonical(value[name])}`
+  return `{${Object.keys(value).sort().map(member).join(',')}}`
 }
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest()
 const nodeHash = (left, right) => sha256(Buffer.concat([Buffer.of(1), left, right]))
 const fits = (value, digest) => value === undefined || digest === `sha256:${sha256(canonical(value)).toString('hex')}`
-async function main([file, key]) {
-  if (!file || !key) return [2, 'usage: node verifier.js EXPORT.ndjson PUBLIC_KEY.pem']
-  const lines = createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })
-  const { ok, size, root, firstBadSeq, problem } = await verifyExport(lines, readFileSync(key, 'utf8'))
-  return ok ? [0, `PASS size=${size} root=${root}`] : [1, `FAIL size=${size} firstBadSeq=${firstBadSeq} ${problem}`]
+
+/** Not by node:readline: it also ends lines at U+2028 and U+2029, which stand in JSON as they are. */
+async function* linesOf(source) {
+  let rest = ''
+  for await (const text of typeof source === 'string' ? [source] : source) {
+    const lines = `${rest}${text}`.split('\n')
+    rest = lines.pop()
+    yield* lines
+  }
+  yield rest
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const [code, text] = await main(process.argv.slice(2))
-  process.stdout.write(`${text}\n`)
-  process.exitCode = code
+if (process.argv[1] && realpathSync(process.argv[1]) === import.meta.filename) {
+  const [file, key] = process.argv.slice(2)
+  const found = key && (await verifyExport(createReadStream(file, 'utf8'), readFileSync(key, 'utf8')))
+  const { ok, size, root, firstBadSeq, problem } = found || {}
+  const verdict = ok ? `PASS size=${size} root=${root}` : `FAIL size=${size} firstBadSeq=${firstBadSeq} ${problem}`
+  process.stdout.write(`${found ? verdict : 'usage: node verifier.js EXPORT.ndjson PUBLIC_KEY.pem'}\n`)
+  process.exitCode = found ? Number(!ok) : 2
 }

@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import { createGunzip } from 'node:zlib'
 import type { Author } from '../../domain/audit/author.ts'
 import { sshSessionEntry } from '../../domain/ssh/ssh-session-events.ts'
 import type { SshRecording, SshSession } from '../../domain/ssh/ssh-session.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
+import { linesOf } from '../../kernel/lines.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { RestDeps } from './rest-deps.ts'
 import { Download } from './route.ts'
@@ -35,7 +35,7 @@ export async function viewRecording(
     work.record(sshSessionEntry(by, 'RECORDING_VIEWED', session, { recordings: recordings.map(facts) }))
     return ok(undefined)
   })
-  return ok(new Download(linesOf(files), 'application/x-asciicast'))
+  return ok(new Download(joined(files), 'application/x-asciicast'))
 }
 
 function facts({ id, sha256 }: SshRecording) {
@@ -43,12 +43,12 @@ function facts({ id, sha256 }: SshRecording) {
 }
 
 /** One recording after another: their headers but the first become markers, which players show as chapters. */
-async function* linesOf(files: readonly string[]): AsyncGenerator<string> {
+async function* joined(files: readonly string[]): AsyncGenerator<string> {
   for (const [index, file] of files.entries()) {
     let isHeader = true
     const unpacked = createReadStream(file).pipe(createGunzip())
     try {
-      for await (const line of createInterface({ input: unpacked, crlfDelay: Number.POSITIVE_INFINITY })) {
+      for await (const line of linesOf(unpacked)) {
         yield isHeader && index > 0 ? `${JSON.stringify([0, 'm', commandIn(line)])}\n` : `${line}\n`
         isHeader = false
       }
