@@ -60,7 +60,8 @@ export async function replay(
 
 const kinds = { allow: 'widened', deny: 'narrowed', require_approval: 'approval' } as const
 
-function flipOf(input: PolicyInput, before: Decision, after: Decision): Flip | undefined {
+/** @returns undefined where both answer alike */
+export function flipOf(input: PolicyInput, before: Decision, after: Decision): Flip | undefined {
   if (before.effect === after.effect) return undefined
   const [reason] = (after.effect === 'allow' ? before : after).reasons
   const { rule = '', code = '' } = reason ?? {}

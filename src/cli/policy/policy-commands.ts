@@ -5,10 +5,11 @@ import type { CliIo } from '../io.ts'
 import { registerAuthoringCommands } from './authoring-commands.ts'
 import { buildBundle, writeBundle } from './build.ts'
 import { evaluateBundle } from './eval.ts'
+import { registerImpactCommands } from './impact-commands.ts'
 import { resolveOpa } from './opa-tool.ts'
 import { print, reporting } from './reporting.ts'
 
-/** Adds `certlocker policy build|init|lint|test|eval|tools`. Findings and failures end in exit code 1. */
+/** Adds `certlocker policy build|init|lint|test|diff|replay|eval|tools`. Findings and failures end in exit code 1. */
 export function registerPolicyCommands(program: Command, io: CliIo): void {
   const policy = program.command('policy').description('Build, examine and prove the policy')
   policy
@@ -21,6 +22,7 @@ export function registerPolicyCommands(program: Command, io: CliIo): void {
     .option('--json', 'print JSON')
     .action(reporting(io, build))
   registerAuthoringCommands(policy, io)
+  registerImpactCommands(policy, io)
   policy
     .command('eval')
     .description('Print the decision of a bundle on one input')

@@ -1,0 +1,68 @@
+import { environments, scopes } from '../../kernel/vocabulary.ts'
+import { buildInput } from '../input.ts'
+import type { PolicyInput } from '../input.schema.ts'
+import type { Vocabulary } from './vocabulary.ts'
+
+const GROUP = 'a-group'
+/** A Wednesday, at noon. */
+const UNIX_MS = Date.UTC(2026, 3, 15, 12)
+const WEEK_MS = 7 * 86_400_000
+const TTL_SECONDS = 300
+
+/**
+ * One question for each action that rules speak of, by an agent that holds all and by an admin, about a resource of each
+ * environment: what most rules let pass, so that it shows what a rule takes away.
+ */
+export function typicalQuestions({ words }: Vocabulary): readonly PolicyInput[] {
+  const actions = words.filter((word) => /^[a-z_]+\.[a-z_]+$/.test(word))
+  return actions.flatMap((action) =>
+    environments.toReversed().flatMap((environment) => [
+      question('agent', action, environment),
+      question('person', action, environment),
+    ]),
+  )
+}
+
+function question(kind: 'agent' | 'person', action: string, environment: (typeof environments)[number]): PolicyInput {
+  const [type = ''] = action.split('.')
+  const isAgent = kind === 'agent'
+  return buildInput({
+    call: { id: 'dec_question', action, tool: '', digest: '', attempt: 1, unixMs: UNIX_MS },
+    timeZone: 'UTC',
+    principal: isAgent
+      ? {
+          kind,
+          id: 'agt_1',
+          name: 'an-agent',
+          owner: 'per_1',
+          status: 'active',
+          riskLevel: 'low',
+          scopes: [...scopes],
+          groups: [GROUP],
+        }
+      : { kind, id: 'per_1', name: 'admin@example.com', role: 'admin', groups: [GROUP] },
+    ...(isAgent
+      ? {
+          token: {
+            id: 'tok_1',
+            groups: [GROUP],
+            scopes: [...scopes],
+            expiresUnixMs: UNIX_MS + WEEK_MS,
+            cidrMatched: true,
+          },
+        }
+      : {}),
+    resource: {
+      type,
+      id: 'res_1',
+      name: 'a-name',
+      groups: [GROUP],
+      environment,
+      kind: type === 'secret' ? 'shared' : '',
+      disclosure: type === 'secret' ? 'raw' : '',
+      version: 1,
+      exists: true,
+    },
+    derived: { ttlSeconds: TTL_SECONDS },
+  })
+}
