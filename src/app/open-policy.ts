@@ -9,6 +9,7 @@ import type { BundleSource } from '../gateway/bundles/bundle-source.ts'
 import type { BundleRules } from '../gateway/bundles/check-bundle.ts'
 import { pollSource } from '../gateway/bundles/poll-source.ts'
 import { PolicyBundles } from '../gateway/bundles/policy-bundles.ts'
+import { PolicyQuestions } from '../gateway/bundles/policy-questions.ts'
 import { FaultError, fault } from '../kernel/fault.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Undo } from '../kernel/started.ts'
@@ -48,7 +49,8 @@ export async function openPolicy(config: Config, { authority, stores, inTransact
     poll.start()
     undo.push(() => poll.stop())
   }
-  return { policy, bundles, followPolicy: followerOf(bundles, authority) }
+  const policyQuestions = new PolicyQuestions({ engine: policy, stores })
+  return { policy, bundles, policyQuestions, followPolicy: followerOf(bundles, authority) }
 }
 
 async function sourceOf(url: string, { policy }: Config): Promise<BundleSource> {

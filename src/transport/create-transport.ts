@@ -19,6 +19,7 @@ import { createSimulation } from '../gateway/access/simulation.ts'
 import { createAct } from '../gateway/act.ts'
 import { AuthFailures } from '../gateway/auth-failures.ts'
 import type { PolicyBundles } from '../gateway/bundles/policy-bundles.ts'
+import type { PolicyQuestions } from '../gateway/bundles/policy-questions.ts'
 import type { CallMeter } from '../gateway/call-meter.ts'
 import type { CallRate } from '../gateway/call-rate.ts'
 import type { LiveWork } from '../gateway/live-work.ts'
@@ -49,6 +50,7 @@ export interface Core {
   readonly approvalWatch: ApprovalWatch
   readonly policy: PolicyEngine
   readonly bundles: PolicyBundles
+  readonly policyQuestions: PolicyQuestions
   readonly source: SecretSource
   readonly signer: SshSigner
   readonly commandRunner: CommandRunner

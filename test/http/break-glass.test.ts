@@ -13,6 +13,7 @@ import { bindStores } from '../../src/domain/stores.ts'
 import { createInTransaction } from '../../src/domain/work.ts'
 import { createAct } from '../../src/gateway/act.ts'
 import { PolicyBundles } from '../../src/gateway/bundles/policy-bundles.ts'
+import { PolicyQuestions } from '../../src/gateway/bundles/policy-questions.ts'
 import type { OperatorCaller } from '../../src/gateway/caller.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 import { fault } from '../../src/kernel/fault.ts'
@@ -71,6 +72,7 @@ beforeAll(async () => {
       impactDecisions: 0,
       wideningBudget: 0,
     }),
+    policyQuestions: new PolicyQuestions({ engine: policy, stores }),
     source,
     ordering: { ...ordering, authorities: new Map(), running: { start: () => undefined } },
     audit: {

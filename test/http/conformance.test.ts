@@ -49,9 +49,16 @@ beforeAll(async () => {
     sshSession: String((await ope.api.create('/ssh-sessions', { host: 'edge-1' }))['sessionId']),
     kill: String((await gateway.api.post('/kill', { kind: 'group', id: 'spare', ...why })).body['id']),
     probe: String(probe['id']),
+    decision: await decisionAboutAgent(),
+    policy: String(JSON.parse(JSON.stringify((await gateway.api.get('/policy')).body)).active.digest),
   }
 })
 afterAll(() => gateway.stop())
+
+async function decisionAboutAgent(): Promise<string> {
+  const { body } = await gateway.api.get('/agents/deployer/audit?type=AI_AGENT_APPROVAL_REQUIRED')
+  return String(itemsOf(body)[0]?.['decisionId'])
+}
 
 interface Step {
   readonly id: string
@@ -145,6 +152,8 @@ const steps = (): readonly Step[] => [
   { id: 'getInclusionProof', of: '1' },
   { id: 'verifyAudit' },
   { id: 'getPolicy' },
+  { id: 'evaluatePolicy', body: { decisionId: ids['decision'] ?? '' } },
+  { id: 'replayPolicy', body: { digest: ids['policy'] ?? '' } },
   { id: 'kill', body: { kind: 'agent', id: 'bot', ...why } },
   { id: 'revokeToken', of: ids['token'] ?? '' },
   { id: 'revokeApiKey', of: ids['apiKey'] ?? '' },

@@ -8,6 +8,7 @@ import type { Log } from '../../src/kernel/log.ts'
 import { exercised } from './components.ts'
 import { type TestDatabase, testDatabase } from './database.ts'
 import { type RestClient, restClient } from './rest-client.ts'
+import { expectSameAnswers } from './same-answers.ts'
 import { silentLog } from './silent-log.ts'
 
 export interface TestGateway {
@@ -56,6 +57,7 @@ export async function testGateway(
     file,
     log,
     dispose: async () => {
+      await expectSameAnswers(database.knex)
       await database.drop()
       await rm(dataDir, { recursive: true, force: true })
     },

@@ -39,11 +39,13 @@ interface Group {
 function groupsOf(flips: readonly SmallestFlip[]): readonly Group[] {
   return kinds.flatMap((kind) => {
     const ofKind = flips.filter((flip) => flip.kind === kind)
-    return [...new Set(ofKind.map(nameOf))].flatMap((name) => {
-      const group = ofKind.filter((flip) => nameOf(flip) === name)
-      const [{ code = '', rule = '' } = {}] = group
-      return [{ heading: headings[kind], code, rule, flips: group }]
-    })
+    const firsts = ofKind.filter((flip, at) => ofKind.findIndex((other) => nameOf(other) === nameOf(flip)) === at)
+    return firsts.map((first) => ({
+      heading: headings[kind],
+      code: first.code,
+      rule: first.rule,
+      flips: ofKind.filter((flip) => nameOf(flip) === nameOf(first)),
+    }))
   })
 }
 

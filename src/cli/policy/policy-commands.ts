@@ -1,15 +1,16 @@
-import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { CliError, exitCodes } from '../cli-error.ts'
 import type { CliIo } from '../io.ts'
 import { registerAuthoringCommands } from './authoring-commands.ts'
 import { buildBundle, writeBundle } from './build.ts'
 import { evaluateBundle } from './eval.ts'
+import { registerExplainCommand } from './explain-command.ts'
 import { registerImpactCommands } from './impact-commands.ts'
+import { inputGiven } from './input-given.ts'
 import { resolveOpa } from './opa-tool.ts'
 import { print, reporting } from './reporting.ts'
 
-/** Adds `certlocker policy build|init|lint|test|diff|replay|eval|tools`. Findings and failures end in exit code 1. */
+/** Adds `certlocker policy build|init|lint|test|diff|replay|explain|eval|tools`. Findings and failures end in exit code 1. */
 export function registerPolicyCommands(program: Command, io: CliIo): void {
   const policy = program.command('policy').description('Build, examine and prove the policy')
   policy
@@ -23,6 +24,7 @@ export function registerPolicyCommands(program: Command, io: CliIo): void {
     .action(reporting(io, build))
   registerAuthoringCommands(policy, io)
   registerImpactCommands(policy, io)
+  registerExplainCommand(policy, io)
   policy
     .command('eval')
     .description('Print the decision of a bundle on one input')
@@ -63,24 +65,6 @@ async function evaluate(io: CliIo, file: string, flags: OutputOptions & { readon
   const lines = reasons.map(({ code, title, rule }) => `  ${code}  ${title}  (${rule})`)
   const duties = obligations.map(({ type, properties }) => `  obligation ${type} ${JSON.stringify(properties)}`)
   print(io, flags.json, decision.value, [effect, ...lines, ...duties].join('\n'))
-}
-
-async function inputGiven(io: CliIo, given: string): Promise<unknown> {
-  const text = await inputText(io, given)
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new CliError(
-      exitCodes.usage,
-      `--input is no JSON (${error instanceof Error ? error.message : ''}): give a certlocker.input/v1 document`,
-      error,
-    )
-  }
-}
-
-async function inputText(io: CliIo, given: string): Promise<string> {
-  if (given === '-') return io.stdin()
-  return given.trimStart().startsWith('{') ? given : readFile(given, 'utf8')
 }
 
 async function tools(io: CliIo, { json }: OutputOptions): Promise<void> {

@@ -165,8 +165,16 @@ export class BundleStore {
     return new Map(rows.map(({ seq, ...recorded }) => [Number(seq), recorded]))
   }
 
-  /** The last decisions on record, the latest first, read a page at a time. */
-  async *recordedDecisions(limit: number): AsyncGenerator<RecordedDecision> {
+  /** What was asked and answered under an id; undefined when nothing was, or it is kept no more. */
+  async recordedUnder(decisionId: string): Promise<Pick<RecordedDecision, 'input' | 'decision'> | undefined> {
+    return this.#db('audit_decisions').where({ decision_id: decisionId }).first('input', 'decision')
+  }
+
+  /** The last decisions on record, the latest first, read a page at a time. @param window from when on, and before when */
+  async *recordedDecisions(
+    limit: number,
+    { from, to }: { readonly from?: Date | undefined; readonly to?: Date | undefined } = {},
+  ): AsyncGenerator<RecordedDecision> {
     let before = Number.MAX_SAFE_INTEGER
     for (let left = limit; left > 0; left -= PAGE_ROWS) {
       const rows: (RecordedDecision & { seq: string })[] = await this.#db('audit_decisions as d')
@@ -174,6 +182,10 @@ export class BundleStore {
         .select('d.seq', 'd.input', 'd.decision')
         .select(this.#db.raw("e.event::json #>> '{policy,digest}' AS policy"))
         .where('d.seq', '<', before)
+        .where((within) => {
+          if (from !== undefined) void within.where('d.at', '>=', from)
+          if (to !== undefined) void within.where('d.at', '<', to)
+        })
         .orderBy('d.seq', 'desc')
         .limit(Math.min(left, PAGE_ROWS))
       yield* rows

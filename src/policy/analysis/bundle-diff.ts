@@ -34,7 +34,10 @@ export async function diffBundles(
   after: LoadedBundle,
   recorded: AsyncIterable<PolicyInput> | Iterable<PolicyInput>,
 ): Promise<BundleDiff> {
-  const sides = { before: before.policy.decide, after: after.policy.decide }
+  const sides = {
+    before: (input: PolicyInput) => before.policy.decide(input),
+    after: (input: PolicyInput) => after.policy.decide(input),
+  }
   const changed = vocabularyOfChanges(before.bundle, after.bundle)
   const real = await replay(recorded, sides)
   const made = await replay(

@@ -4,6 +4,7 @@ import type { PolicyInput } from '../input.schema.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 const GROUP = 'a-group'
+const HOST = 'a.example'
 /** A Wednesday, at noon. */
 const UNIX_MS = Date.UTC(2026, 3, 15, 12)
 const WEEK_MS = 7 * 86_400_000
@@ -16,10 +17,9 @@ const TTL_SECONDS = 300
 export function typicalQuestions({ words }: Vocabulary): readonly PolicyInput[] {
   const actions = words.filter((word) => /^[a-z_]+\.[a-z_]+$/.test(word))
   return actions.flatMap((action) =>
-    environments.toReversed().flatMap((environment) => [
-      question('agent', action, environment),
-      question('person', action, environment),
-    ]),
+    environments
+      .toReversed()
+      .flatMap((environment) => [question('agent', action, environment), question('person', action, environment)]),
   )
 }
 
@@ -62,7 +62,13 @@ function question(kind: 'agent' | 'person', action: string, environment: (typeof
       disclosure: type === 'secret' ? 'raw' : '',
       version: 1,
       exists: true,
+      domains: [HOST],
+      probeTargets: [`${HOST}:443`],
     },
-    derived: { ttlSeconds: TTL_SECONDS },
+    derived: {
+      ttlSeconds: TTL_SECONDS,
+      domains: [HOST],
+      url: { scheme: 'https', host: HOST, port: 443, path: '/', ipClass: 'public' },
+    },
   })
 }

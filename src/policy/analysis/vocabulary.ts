@@ -60,17 +60,21 @@ function changedTunables(
   before: object,
   after: object,
 ): { readonly name: string; readonly values: readonly unknown[] }[] {
-  const [old, fresh] = [before, after].map((data) => new Map(membersOf(data)))
+  const [old, fresh] = [before, after].map((data) => new Map(tunablesOf(data)))
   const names = unique([...(old?.keys() ?? []), ...(fresh?.keys() ?? [])])
   return names
     .map((name) => ({ name, values: [old?.get(name), fresh?.get(name)] }))
     .filter(({ values: [was, is] }) => JSON.stringify(was) !== JSON.stringify(is))
 }
 
-/** The tunables by their own names, however deep they lie. */
-function membersOf(data: unknown): [string, unknown][] {
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) return []
-  return Object.entries(data).flatMap(([name, value]) => [[name, value] as [string, unknown], ...membersOf(value)])
+/** They all lie in one place: `data.certlocker.config`. */
+function tunablesOf(data: object): [string, unknown][] {
+  const config = ['certlocker', 'config'].reduce<unknown>(
+    (at, name) =>
+      typeof at === 'object' && at !== null ? Object.entries(at).find(([each]) => each === name)?.[1] : {},
+    data,
+  )
+  return Object.entries(config ?? {})
 }
 
 function leavesOf(value: unknown): readonly unknown[] {

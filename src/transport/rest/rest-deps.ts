@@ -13,6 +13,7 @@ import type { Stores } from '../../domain/stores.ts'
 import type { InTransaction } from '../../domain/work.ts'
 import type { Simulation } from '../../gateway/access/simulation.ts'
 import type { PolicyBundles } from '../../gateway/bundles/policy-bundles.ts'
+import type { PolicyQuestions } from '../../gateway/bundles/policy-questions.ts'
 import type { Act } from '../../gateway/act.ts'
 import type { Catalog } from '../../gateway/tools/catalog.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -46,6 +47,7 @@ export interface RestDeps {
   }
   readonly policy: Pick<PolicyEngine, 'active'>
   readonly bundles: PolicyBundles
+  readonly policyQuestions: PolicyQuestions
   /** Asks the policy what would be, with no effect. */
   readonly simulation: Simulation
   readonly catalog: Catalog

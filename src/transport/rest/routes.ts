@@ -8,6 +8,7 @@ import { groupRoutes } from './group-routes.ts'
 import { hostRoutes } from './host-routes.ts'
 import { killRoutes } from './kill-routes.ts'
 import { personRoutes } from './person-routes.ts'
+import { policyQuestionRoutes } from './policy-question-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { probeRoutes } from './probe-routes.ts'
 import type { Route } from './route.ts'
@@ -37,4 +38,5 @@ export const routes: readonly Route[] = [
   ...accessRoutes,
   ...auditRoutes,
   ...policyRoutes,
+  ...policyQuestionRoutes,
 ]

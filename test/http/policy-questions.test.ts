@@ -1,0 +1,209 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Agent, connect } from '../support/agent.ts'
+import { type Cli, cliFor } from '../support/cli.ts'
+import { given } from '../support/given.ts'
+import { itemsOf } from '../support/items.ts'
+import { type Person, person } from '../support/person.ts'
+import { type PolicyAuthor, policyAuthor } from '../support/policy-author.ts'
+import { type TestGateway, testGateway } from '../support/test-gateway.ts'
+
+const READ = 'certlocker_get_secret'
+const freeze = `package custom.acme
+
+# METADATA
+# title: Access denied. Nothing is read
+deny contains {"code": "ACME_CLOSED", "title": "Access denied. Nothing is read"} if {
+	input.call.action == "secret.read"
+	input.resource.environment == "staging"
+}
+`
+
+let author: PolicyAuthor
+let gateway: TestGateway
+let agent: Agent
+let pia: Person
+let admin: Cli
+let folder: string
+let strict: string
+let decisions: { readonly allowed: string; readonly scopeless: string; readonly production: string }
+
+beforeAll(async () => {
+  author = await policyAuthor()
+  folder = await mkdtemp(join(tmpdir(), 'certlocker-questions-'))
+  gateway = await testGateway(author.settings)
+  const tokens = await given(gateway, {
+    agents: [
+      { name: 'bot', groups: ['staging', 'prod'], scopes: ['secret:read', 'audit:write'] },
+      { name: 'mute', groups: ['staging'], scopes: ['audit:write'] },
+    ],
+    secrets: [
+      { name: 'db', groups: ['staging'] },
+      { name: 'prod-db', groups: ['prod'] },
+    ],
+  })
+  agent = await connect(gateway.url, tokens['bot'] ?? '')
+  const mute = await connect(gateway.url, tokens['mute'] ?? '')
+  const allowed = await decisionOf(agent.calls(READ, { name: 'db' }))
+  const scopeless = await decisionOf(mute.calls(READ, { name: 'db' }))
+  const production = await decisionOf(agent.calls(READ, { name: 'prod-db' }))
+  decisions = { allowed, scopeless, production }
+  await mute.close()
+  pia = await person(gateway, 'pia@example.com', 'policy_author', ['staging'])
+  admin = cliFor(gateway.url, gateway.adminKey)
+  strict = join(folder, 'strict.tar.gz')
+  await writeFile(strict, await author.bundle({ revision: 'strict', sequence: 1, rego: freeze }))
+}, 120_000)
+afterAll(async () => {
+  await agent.close()
+  await gateway.stop()
+  await author.leave()
+  await rm(folder, { recursive: true })
+})
+
+/** The decision that the latest event of a call is about. */
+async function decisionOf(call: Promise<unknown>): Promise<string> {
+  await call
+  const { body } = await gateway.api.get('/audit?limit=20')
+  const [latest] = itemsOf(body).filter(({ actor, inputDigest }) => isAgent(actor) && inputDigest !== null)
+  return String(latest?.['decisionId'])
+}
+
+function isAgent(actor: unknown): boolean {
+  return JSON.stringify(actor).includes('"agent"')
+}
+
+describe('an answer is explained', () => {
+  test('with the place of each rule, the facts that it stands on, and the least that would change it', async () => {
+    const { status, body } = await gateway.api.post('/policy/evaluate', { decisionId: decisions.scopeless })
+    expect({ status, body }).toMatchObject({
+      status: 200,
+      body: {
+        effect: 'deny',
+        reasons: [
+          {
+            code: 'SCOPE_MISSING',
+            rule: 'certlocker.rules.scope',
+            place: { file: 'certlocker/rules/scope/scope.rego', line: expect.any(Number) },
+            facts: [{ path: 'input.principal.scopes', value: ['audit:write'] }],
+          },
+        ],
+        leastChange: {
+          effect: 'allow',
+          changes: [{ path: 'input.principal.scopes', from: ['audit:write'], to: ['audit:write', 'secret:read'] }],
+        },
+      },
+    })
+  })
+
+  test('for a call that was made up, as it is on record', async () => {
+    const input = await recordedInput(decisions.production)
+    expect((await pia.api.post('/policy/evaluate', { input })).body).toMatchObject({
+      effect: 'require_approval',
+      reasons: [
+        {
+          code: 'APPROVAL_PRODUCTION',
+          facts: [{ path: 'input.resource.environment', value: 'production' }],
+        },
+      ],
+      leastChange: { effect: 'allow' },
+    })
+  })
+
+  test('not to somebody who lacks the groups of what was asked for', async () => {
+    expect(await pia.api.post('/policy/evaluate', { decisionId: decisions.production })).toMatchObject({ status: 404 })
+    expect(await pia.api.post('/policy/evaluate', { decisionId: decisions.allowed })).toMatchObject({ status: 200 })
+  })
+
+  test.each([
+    ['neither', {}],
+    ['both', { decisionId: 'dec_1', input: {} }],
+    ['half an input', { input: { schema: 'certlocker.input/v1' } }],
+  ])('not when it gives %s', async (_, body) => {
+    expect(await gateway.api.post('/policy/evaluate', body)).toMatchObject({
+      status: 400,
+      body: { error: { code: 'ARGUMENT_INVALID' } },
+    })
+  })
+
+  test('on the command line, by the gateway or by a bundle at hand', async () => {
+    const said = await admin(['policy', 'explain', '--decision', decisions.scopeless])
+    expect(said.stdout).toMatch(
+      /^deny\n {2}SCOPE_MISSING .*\(certlocker\/rules\/scope\/scope\.rego:\d+\)\n {6}input\.principal\.scopes = \["audit:write"\]\nIt would be allow with\n {2}input\.principal\.scopes = /u,
+    )
+    const input = JSON.stringify(await recordedInput(decisions.allowed))
+    const offline = await admin(['policy', 'explain', '--input', '-', '--bundle', strict, '--json'], { stdin: input })
+    expect(JSON.parse(offline.stdout)).toMatchObject({
+      effect: 'deny',
+      reasons: [{ code: 'ACME_CLOSED', rule: 'custom.acme', place: { file: 'custom/acme/acme.rego', line: 5 } }],
+    })
+    expect(await admin(['policy', 'explain'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/--decision ID, or --input/u),
+    })
+  })
+})
+
+describe('recorded calls are replayed', () => {
+  test('by the gateway, on a bundle that it keeps', async () => {
+    const { body } = await gateway.api.get('/policy')
+    const { digest } = body['active'] as { readonly digest: string }
+    expect(await pia.api.post('/policy/replay', { digest })).toMatchObject({
+      status: 200,
+      body: { widened: 0, narrowed: 0, approvals: 0, flips: [] },
+    })
+    const unknown = { digest: `sha256:${'0'.repeat(64)}` }
+    expect(await pia.api.post('/policy/replay', unknown)).toMatchObject({ status: 404 })
+  })
+
+  test('offline from an export, and the export of a window', async () => {
+    const exported = join(folder, 'export.ndjson')
+    await admin(['audit', 'export', '-o', exported])
+    const replayed = await admin(['policy', 'replay', strict, '--decisions', exported, '--json'])
+    expect(JSON.parse(replayed.stdout)).toMatchObject({
+      widened: 0,
+      narrowed: 1,
+      flips: [{ kind: 'narrowed', code: 'ACME_CLOSED', before: 'allow', after: 'deny' }],
+    })
+    const text = await admin(['policy', 'replay', strict, '--from', '2020-01-01T00:00:00Z'])
+    expect(text.stdout).toMatch(/bot +secret\.read +db +allow +deny +ACME_CLOSED[^]*\n0 widened, 1 narrowed, /u)
+    const before = await admin(['policy', 'replay', strict, '--decisions', exported, '--to', '2020-01-01T00:00:00Z'])
+    expect(before.stdout).toMatch(/of 0 recorded calls/u)
+  })
+
+  test('by diff as well, whose exit code says whether more is widened than the budget', async () => {
+    const exported = join(folder, 'for-diff.ndjson')
+    await admin(['audit', 'export', '-o', exported])
+    const shipped = 'bundles/certlocker.tar.gz'
+    const narrowing = await admin(['policy', 'diff', shipped, strict, '--decisions', exported, '--json'])
+    expect(narrowing).toMatchObject({ exitCode: 0 })
+    expect(JSON.parse(narrowing.stdout)).toMatchObject({
+      widened: 0,
+      flips: expect.arrayContaining([expect.objectContaining({ code: 'ACME_CLOSED' })]),
+    })
+    const widening = ['policy', 'diff', strict, shipped, '--decisions', exported]
+    expect(await admin(widening)).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(/Allowed from now on: ACME_CLOSED/u),
+    })
+    expect(await admin([...widening, '--budget', '50'])).toMatchObject({ exitCode: 0 })
+  })
+
+  test.each([
+    ['no export', 'nothing of the kind\n', /line 1: no audit export/u],
+    ['nothing', '', /is empty/u],
+  ])('not from a file with %s', async (_, content, says) => {
+    const file = join(folder, 'bad.ndjson')
+    await writeFile(file, content)
+    const ended = await admin(['policy', 'replay', strict, '--decisions', file])
+    expect(ended).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(says) })
+  })
+})
+
+async function recordedInput(decisionId: string): Promise<object> {
+  const { stdout } = await admin(['audit', 'export'])
+  const entries = stdout.split('\n').filter((line) => line.includes(decisionId) && line.includes('"input"'))
+  return JSON.parse(entries[0] ?? '{}').input
+}
