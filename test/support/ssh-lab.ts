@@ -27,11 +27,14 @@ export interface Event {
   readonly details: { readonly [name: string]: unknown }
 }
 
-/** @returns undefined where there is no OpenSSH server */
-export async function sshLab(settings: Settings = {}): Promise<SshLab | undefined> {
+/**
+ * @param authorized OpenSSH lines of keys that the host knows by themselves
+ * @returns undefined where there is no OpenSSH server
+ */
+export async function sshLab(settings: Settings = {}, authorized = ''): Promise<SshLab | undefined> {
   const gateway = await testGateway(settings)
   const { body: ca } = await gateway.api.get('/ssh-ca')
-  const sshd = await startSshd({ trusted: String(ca['publicKey']) })
+  const sshd = await startSshd({ trusted: String(ca['publicKey']), authorized })
   if (sshd === undefined) {
     await gateway.stop()
     return undefined
