@@ -19,6 +19,7 @@ export interface SshLab {
 }
 
 export interface Event {
+  readonly seq: number
   readonly type: string
   readonly code: string | null
   readonly outcome: string | null
@@ -53,9 +54,9 @@ export async function sshLab(settings: Settings = {}, authorized = ''): Promise<
     agent,
     token: String(value),
     events: async (...types) => {
-      const { body } = await api.get('/audit?limit=200')
-      const items = body['items'] as readonly Event[]
-      return items.filter(({ type }) => types.includes(type)).toReversed()
+      const lists = await Promise.all(types.map((type) => api.get(`/audit?limit=200&type=${type}`)))
+      const items = lists.flatMap(({ body }) => body['items'] as readonly Event[])
+      return items.toSorted((one, other) => one.seq - other.seq)
     },
     stop: async () => {
       await agent.close()
