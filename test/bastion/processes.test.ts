@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { startCommand } from '../load/measured.ts'
 import { type ServerProcess, startServer } from '../load/processes.ts'
 import { type Agent, connect } from '../support/agent.ts'
@@ -60,15 +63,29 @@ const run = (sessionId: string, command: readonly string[]) =>
   agent.calls('certlocker_run_ssh_command', { sessionId, command })
 const sessionOf = async (id: string) => (await api.get(`/ssh-sessions/${id}`)).body
 
+/** What docker-compose.yml asks of a bastion. */
+async function isHealthy(port: string): Promise<boolean> {
+  const { services } = parse(await readFile('docker-compose.yml', 'utf8'), { merge: true })
+  const [, , ...words] = services.bastion.healthcheck.test as string[]
+  const child = spawn(
+    process.execPath,
+    words.map((word) => word.replace('2222', port)),
+  )
+  const [code] = await once(child, 'exit')
+  return code === 0
+}
+
 describe('a gateway and a bastion that are two processes on one database', () => {
   test('say that there is no bastion before one is there', async () => {
     const { structured } = await agent.calls('certlocker_request_ssh_session', { host: 'edge-1' })
     expect(structured).toMatchObject({ status: 'failed', code: 'BASTION_UNAVAILABLE' })
+    await expect(isHealthy('1')).resolves.toBe(false)
   })
 
   test('run a command, keep its recording, and let a person in', async () => {
     bastion = await start('bastion')
     expect(bastion.url).toMatch(/^ssh:\/\/127\.0\.0\.1:\d+$/u)
+    await expect(isHealthy(new URL(bastion.url).port)).resolves.toBe(true)
     const { sessionId } = await granted(agent)
     expect((await run(sessionId, ['id', '-un'])).structured).toMatchObject({ status: 'ok', stdout: `${sshd.login}\n` })
     await agent.calls('certlocker_end_ssh_session', { sessionId })
