@@ -90,6 +90,6 @@ async function mayNotGoOn(deps: BastionDeps, known: SshSession): Promise<SshEndR
   const asked = { command: undefined, clientIp: session.client.ip, requestId: newId('req') }
   const admission = await askPolicy({ ...deps, stores: deps.stores }, session, asked)
   if (admission.ok) return undefined
-  const { code, detail = '' } = admission.error
+  const { code, detail } = admission.error
   return (code === 'GATEWAY_REVOKED' && reasonOfRefusal[detail]) || 'policy'
 }

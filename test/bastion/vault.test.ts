@@ -67,7 +67,8 @@ describe.skipIf(bao === undefined)('with the SSH engine of OpenBao as the CA', (
   ])('nothing is run with a role that %s', async (_, over, code) => {
     await role(over)
     const before = lab.sshd.log().length
-    const { structured } = await run().finally(() => role({ default_extensions: {}, default_critical_options: {} }))
+    const { structured } = await run()
+    await role({ default_extensions: {}, default_critical_options: {} })
     expect(structured).toMatchObject({ status: 'failed', code })
     expect(lab.sshd.log().slice(before)).not.toContain('Accepted')
     expect((await run()).structured).toMatchObject({ status: 'ok' })

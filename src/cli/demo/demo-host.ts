@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { childEnvironment } from '../../config/cli-environment.ts'
 
 const START_MS_MAX = 5_000
 /** Where servers are, which `PATH` often leaves out. */
@@ -44,7 +45,10 @@ export async function startDemoHost(directory: string, trusted: string): Promise
 
 /** @returns how it is stopped, or what it complained of */
 async function start(sshd: string, configFile: string): Promise<(() => Promise<void>) | string> {
-  const server = spawn(sshd, ['-D', '-e', '-f', configFile], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const server = spawn(sshd, ['-D', '-e', '-f', configFile], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: childEnvironment(),
+  })
   const exited = once(server, 'exit')
   let said = ''
   const listens = new Promise<boolean>((resolve) => {
@@ -65,7 +69,7 @@ async function start(sshd: string, configFile: string): Promise<(() => Promise<v
 }
 
 async function findSshd(): Promise<string | undefined> {
-  for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...SERVER_FOLDERS]) {
+  for (const folder of [...(childEnvironment()['PATH'] ?? '').split(delimiter), ...SERVER_FOLDERS]) {
     const path = join(folder, 'sshd')
     const isThere = await access(path, constants.X_OK).then(
       () => true,
