@@ -55,7 +55,7 @@ export class LiveSessions {
   }
 
   remove(connection: LiveConnection): void {
-    this.#live.delete(connection)
+    if (this.#live.delete(connection)) this.#note(connection)
   }
 
   /** Closes whatever may not go on, now. */
@@ -63,7 +63,10 @@ export class LiveSessions {
     await this.#check()
   }
 
-  /** How many sessions of any of some agents were closed since, in milliseconds of the authority's clock. */
+  /**
+   * How many sessions of any of some agents were open and closed since, in milliseconds of the authority's clock. It does
+   * not matter who came first: a call that was broken off hangs up by itself.
+   */
   cutSince(sinceMs: number, agentIds: ReadonlySet<string>): number {
     return sessionsOf(
       this.#lately.filter(({ atMs }) => atMs >= sinceMs).map(({ session }) => session),
@@ -109,13 +112,15 @@ export class LiveSessions {
   }
 
   #close(connections: readonly LiveConnection[], reason: SshEndReason): void {
-    const atMs = this.#deps.authority.now()
-    this.#lately = this.#lately.filter((each) => each.atMs > atMs - LATELY_MS)
-    for (const { session, abort } of connections) {
-      if (abort.signal.aborted) continue
-      abort.abort(reason)
-      this.#lately.push({ session, atMs })
+    for (const connection of connections) {
+      this.#note(connection)
+      if (!connection.abort.signal.aborted) connection.abort.abort(reason)
     }
+  }
+
+  #note({ session }: LiveConnection): void {
+    const atMs = this.#deps.authority.now()
+    this.#lately = [...this.#lately.filter((each) => each.atMs > atMs - LATELY_MS), { session, atMs }]
   }
 }
 

@@ -26,7 +26,7 @@ export interface KillWatchDeps {
 }
 
 /** A kill is dated by the clock of the replica that ordered it. */
-const CLOCKS_DIFFER_MS = 500
+const CLOCKS_DIFFER_MS = 100
 
 /**
  * Acts whenever rights changed anywhere: breaks off what runs here without right, and confirms the kills that this replica
