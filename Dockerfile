@@ -22,7 +22,7 @@ COPY bundles bundles
 COPY .regal .regal
 RUN install -d -o node -g node -m 0700 /var/lib/certlocker
 USER node
-EXPOSE 8080
+EXPOSE 8080 2222
 VOLUME /var/lib/certlocker
 HEALTHCHECK --interval=5s --timeout=12s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8080/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

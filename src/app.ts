@@ -73,7 +73,7 @@ async function compose(config: Config, io: AppIo, role: Role, undo: Undo): Promi
   const core = await openCore(config, io, undo)
   const { log, stores, authority, keepVaultToken, followPolicy } = core
   const bastion = role === 'gateway' ? undefined : await openBastion(config, role, { ...core, clock: authority }, undo)
-  const { live, replica } = await joinReplicas(stores, authority, log, undo)
+  const { live, replica } = await joinReplicas(core, bastion?.live, undo)
   const everywhere = replicaJobs({ stores, clock: authority, replica, followPolicy, keepVaultToken })
   if (role !== 'bastion') return { url: await openGateway(config, io, { ...core, live, everywhere }, undo), bastion }
   const schedule = startSchedule(everywhere, log)

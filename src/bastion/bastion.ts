@@ -5,6 +5,7 @@ import type { SshEndReason, SshSession } from '../domain/ssh/ssh-session.ts'
 import { isOver } from '../domain/ssh/ssh-session.ts'
 import type { Stores } from '../domain/stores.ts'
 import { newId } from '../kernel/ids.ts'
+import type { LiveSsh } from '../gateway/kill/kill-watch.ts'
 import { askPolicy } from '../gateway/ssh/ask-policy.ts'
 import type { BastionHostKey } from './host-key.ts'
 import { createListener, type ListenerDeps, listenOn } from './listener.ts'
@@ -30,8 +31,7 @@ const relayLimits = {
 
 export interface Bastion {
   readonly place: BastionPlace
-  /** Closes what is open here of these sessions, at once. The rows are the caller's to change. */
-  cut(sessionIds: readonly string[], reason?: SshEndReason): void
+  readonly live: LiveSsh
   /** Takes no more connections, and ends those that are open. */
   stop(graceMs: number): Promise<void>
 }
@@ -61,7 +61,7 @@ export async function startBastion(deps: BastionDeps): Promise<Bastion> {
   live.start()
   return {
     place,
-    cut: (sessionIds, reason = 'killed') => live.cut(sessionIds, reason),
+    live,
     stop: async (graceMs) => {
       clearInterval(announcing)
       server.close()
@@ -74,6 +74,14 @@ export async function startBastion(deps: BastionDeps): Promise<Bastion> {
   }
 }
 
+/** By why its holder has lost every right. */
+const reasonOfRefusal: Readonly<Record<string, SshEndReason>> = {
+  KILL_IN_FORCE: 'killed',
+  AGENT_SUSPENDED: 'suspended',
+  AGENT_REVOKED: 'revoked',
+  TOKEN_REVOKED: 'revoked',
+}
+
 /** Asked whenever rights have changed anywhere. */
 async function mayNotGoOn(deps: BastionDeps, known: SshSession): Promise<SshEndReason | undefined> {
   const session = await deps.stores.sshSessions.find(known.id)
@@ -81,5 +89,7 @@ async function mayNotGoOn(deps: BastionDeps, known: SshSession): Promise<SshEndR
   if (isOver(session)) return session.endReason ?? 'admin'
   const asked = { command: undefined, clientIp: session.client.ip, requestId: newId('req') }
   const admission = await askPolicy({ ...deps, stores: deps.stores }, session, asked)
-  return admission.ok ? undefined : 'policy'
+  if (admission.ok) return undefined
+  const { code, detail } = admission.error
+  return (code === 'GATEWAY_REVOKED' && reasonOfRefusal[detail]) || 'policy'
 }

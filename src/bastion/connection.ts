@@ -224,7 +224,15 @@ async function close(
 }
 
 /** What ends a session with all of its connections. What goes wrong with a single command leaves it for the next. */
-const endsAll: ReadonlySet<SshEndReason> = new Set(['output_limit', 'recording_failed', 'host_key_mismatch', 'policy'])
+const endsAll: ReadonlySet<SshEndReason> = new Set([
+  'output_limit',
+  'recording_failed',
+  'host_key_mismatch',
+  'policy',
+  'suspended',
+  'revoked',
+  'killed',
+])
 
 const faultOfReason: Partial<Record<SshEndReason, FaultCode>> = {
   ttl: 'SSH_SESSION_OVER',

@@ -5,6 +5,8 @@ import type { Log } from '../kernel/log.ts'
 const LOOK_MS = 250
 /** When nobody can say for so long whether rights were revoked, whatever is live is cut. */
 const UNKNOWN_MS_MAX = 3_000
+/** For so long it is known what was closed, for whoever reports it. */
+const LATELY_MS = 60_000
 
 /** One open connection of a session. */
 export interface LiveConnection {
@@ -14,7 +16,7 @@ export interface LiveConnection {
 }
 
 export interface LiveSessionsDeps {
-  readonly authority: Pick<AuthorityWatch, 'epoch' | 'fresh'>
+  readonly authority: Pick<AuthorityWatch, 'epoch' | 'fresh' | 'now'>
   /** Why a session may not go on; undefined when it may. */
   readonly mayNotGoOn: (session: SshSession) => Promise<SshEndReason | undefined>
   readonly log: Log
@@ -27,6 +29,7 @@ export interface LiveSessionsDeps {
 export class LiveSessions {
   readonly #deps: LiveSessionsDeps
   readonly #live = new Set<LiveConnection>()
+  #lately: { readonly session: SshSession; readonly atMs: number }[] = []
   #checkedEpoch = -1
   #knownAtMs = performance.now()
   #isLooking = false
@@ -52,14 +55,30 @@ export class LiveSessions {
   }
 
   remove(connection: LiveConnection): void {
-    this.#live.delete(connection)
+    if (this.#live.delete(connection)) this.#note(connection)
   }
 
-  /** Closes what is open of these sessions, at once. */
-  cut(sessionIds: readonly string[], reason: SshEndReason): void {
-    this.#close(
-      [...this.#live].filter(({ session }) => sessionIds.includes(session.id)),
-      reason,
+  /** Closes whatever may not go on, now. */
+  async cutLost(): Promise<void> {
+    await this.#check()
+  }
+
+  /**
+   * How many sessions of any of some agents were open and closed since, in milliseconds of the authority's clock. It does
+   * not matter who came first: a call that was broken off hangs up by itself.
+   */
+  cutSince(sinceMs: number, agentIds: ReadonlySet<string>): number {
+    return sessionsOf(
+      this.#lately.filter(({ atMs }) => atMs >= sinceMs).map(({ session }) => session),
+      agentIds,
+    )
+  }
+
+  /** How many sessions of any of some agents are open. */
+  countOf(agentIds: ReadonlySet<string>): number {
+    return sessionsOf(
+      [...this.#live].map(({ session }) => session),
+      agentIds,
     )
   }
 
@@ -93,6 +112,18 @@ export class LiveSessions {
   }
 
   #close(connections: readonly LiveConnection[], reason: SshEndReason): void {
-    for (const { abort } of connections) if (!abort.signal.aborted) abort.abort(reason)
+    for (const connection of connections) {
+      this.#note(connection)
+      if (!connection.abort.signal.aborted) connection.abort.abort(reason)
+    }
   }
+
+  #note({ session }: LiveConnection): void {
+    const atMs = this.#deps.authority.now()
+    this.#lately = [...this.#lately.filter((each) => each.atMs > atMs - LATELY_MS), { session, atMs }]
+  }
+}
+
+function sessionsOf(sessions: readonly SshSession[], agentIds: ReadonlySet<string>): number {
+  return new Set(sessions.filter(({ agent }) => agentIds.has(agent?.id ?? '')).map(({ id }) => id)).size
 }

@@ -78,7 +78,7 @@ function registerLooks(kill: Command, io: CliIo): void {
 function receiptText(answer: Json): string {
   const { receipts, ...kill } = answer
   const rows = Array.isArray(receipts) ? receipts : []
-  const columns = ['replica', 'confirmed', 'afterMs', 'epoch', 'callsCut']
+  const columns = ['replica', 'confirmed', 'afterMs', 'epoch', 'callsCut', 'sshSessionsCut']
   return `${sheet({ ...kill, target: targetOf(kill) })}\n${table(columns, rows)}`
 }
 

@@ -197,6 +197,13 @@ export const nouns: readonly Noun[] = [
       create('/hosts', createHostSchema),
       show('/hosts'),
       update('/hosts', updateHostSchema),
+      {
+        name: 'ssh-ca',
+        about: 'Print the key that hosts put under TrustedUserCAKeys',
+        method: 'GET',
+        path: '/ssh-ca',
+        print: ({ publicKey }) => `${String(publicKey)}\n`,
+      },
     ],
   },
   {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import ssh2, { type ClientChannel } from 'ssh2'
 import { type Json, restApi } from './api.ts'
 import { CliError, exitCodes } from './cli-error.ts'
@@ -16,19 +16,24 @@ export function registerSshCommand(program: Command, io: CliIo, exitWith: (code:
     .argument('<host>', 'name of the host')
     .argument('[command...]', 'what to run, after --; a shell when there is none')
     .addOption(new Option('--principal <account>', 'account on the host'))
-    .addOption(new Option('--ttl-seconds <number>', 'how long it may last'))
+    .addOption(new Option('--ttl-seconds <number>', 'how long it may last').argParser(parseSeconds))
     .addOption(new Option('--reason <text>', 'what it is for, for the log'))
     .action(async (host: string, command: readonly string[], flags: Json) => {
       const body = {
         host,
         mode: command.length > 0 ? 'exec' : 'shell',
         ...(flags['principal'] === undefined ? {} : { principal: flags['principal'] }),
-        ...(flags['ttlSeconds'] === undefined ? {} : { ttlSeconds: Number(flags['ttlSeconds']) }),
+        ...(flags['ttlSeconds'] === undefined ? {} : { ttlSeconds: flags['ttlSeconds'] }),
         ...(flags['reason'] === undefined ? {} : { reason: flags['reason'] }),
       }
       const grant = await restApi(io.environment).call('POST', '/ssh-sessions', { body })
       exitWith(await open(grant, command.join(' '), io))
     })
+}
+
+function parseSeconds(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It is a whole number of seconds from 1.')
 }
 
 /** @returns the exit code of what ran, 255 when the session was not carried */

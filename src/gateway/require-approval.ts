@@ -2,6 +2,7 @@ import { openApproval } from '../domain/approvals/open-approval.ts'
 import type { AuditLog } from '../domain/audit/audit-log.ts'
 import type { EventDraft } from '../domain/audit/event.ts'
 import type { InTransaction } from '../domain/work.ts'
+import { plainText } from '../kernel/bounded-text.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Fault, fault } from '../kernel/fault.ts'
 import { err, ok } from '../kernel/result.ts'
@@ -38,7 +39,7 @@ export interface Approvable {
 export async function requireApproval(
   deps: RequireApprovalDeps,
   step: Step,
-  { input, decided, common, reason = '' }: Approvable,
+  { input, decided, common, reason = reasonIn(input.arguments) }: Approvable,
 ): Promise<ApprovalRequired | Denied> {
   const { caller, tool } = step
   const spoken = spokenReason(decided.decision, 'explain')
@@ -85,6 +86,11 @@ export async function requireApproval(
     expiresAt,
     retryAfterMs: RETRY_AFTER_MS,
   } satisfies ApprovalRequired
+}
+
+/** What a call says for itself, which people are shown as a claim and not as one of its facts. */
+function reasonIn({ reason }: PolicyInput['arguments']): string {
+  return typeof reason === 'string' ? plainText(reason) : ''
 }
 
 /** The agent may not open this approval: the decision is on record all the same, and the answer is a denial. */

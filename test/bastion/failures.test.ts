@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isRunning } from '../support/is-running.ts'
 import { granted, registerHost, type SshLab, ssh, sshLab } from '../support/ssh-lab.ts'
 import { until } from '../support/until.ts'
 
@@ -107,9 +108,3 @@ describe('a live session', () => {
     )
   })
 })
-
-function isRunning(command: string): boolean {
-  return execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
-    .split('\n')
-    .some((line) => line === command)
-}

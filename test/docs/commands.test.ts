@@ -12,7 +12,7 @@ const documents = ['.', 'docs'].flatMap((folder) =>
 /** `npx certlocker audit verify log.ndjson` → `audit verify`: the words before an argument that is no plain word. */
 const commands = new Set(
   documents.flatMap((path) =>
-    [...readFileSync(path, 'utf8').matchAll(/(?:npx |`)certlocker((?: [a-z][a-z-]*(?![\w./])){1,2})/gu)].map(
+    [...readFileSync(path, 'utf8').matchAll(/(?:npx |`)certlocker((?: [a-z][a-z-]*(?![\w./-])){1,2})/gu)].map(
       ([, words = '']) => words.trim(),
     ),
   ),

@@ -12,6 +12,7 @@ import { loadConfig } from '../../src/config/load-config.ts'
 interface Service {
   readonly image?: string
   readonly build?: string
+  readonly command?: readonly string[]
   readonly user?: string
   readonly read_only?: boolean
   readonly cap_drop?: readonly string[]
@@ -86,8 +87,8 @@ describe('docker-compose.yml', () => {
     )
   })
 
-  test('publishes one port, on loopback, and reads its files from where they are', async () => {
-    expect(services.flatMap(([, { ports = [] }]) => ports)).toEqual(['127.0.0.1:8080:8080'])
+  test('publishes one port for each door, on loopback, and reads its files from where they are', async () => {
+    expect(services.flatMap(([, { ports = [] }]) => ports)).toEqual(['127.0.0.1:8080:8080', '127.0.0.1:2222:2222'])
     for (const { file } of Object.values(compose.configs)) expect(existsSync(file), file).toBe(true)
     await makeSecrets()
     expect((await readdir(join(folder, 'secrets'))).map((name) => `secrets/${name}`)).toEqual(
@@ -105,33 +106,46 @@ describe('docker-compose.yml', () => {
     expect(text).not.toMatch(/[0-9a-f]{32}|:\/\/[^/\s]*@/u)
   })
 
-  test('gives the gateway settings that it knows and accepts, and trusts no proxy but the balancer', async () => {
-    await makeSecrets()
-    await writeFile(join(folder, 'role-id'), 'role')
-    await writeFile(join(folder, 'secret-id'), 'secret')
-    const given = Object.entries(compose.services['gateway']?.environment ?? {}).map(([name, value]) => [
-      name,
-      value
-        .replace('/run/secrets', join(folder, 'secrets'))
-        .replace('/run/openbao', folder)
-        .replace(/\$\{[^:}]+:-([^}]*)\}/u, '$1'),
+  test('opens one door in each process, on one database and one directory', () => {
+    const { gateway, bastion } = compose.services
+    expect([gateway?.command, bastion?.command]).toEqual([
+      ['serve', '--role', 'gateway'],
+      ['serve', '--role', 'bastion'],
     ])
-    const dataDir = join(folder, 'data')
-    const environment = { ...Object.fromEntries(given), CERTLOCKER_DATA_DIR: dataDir }
-    const loaded = await loadConfig({ environment })
-    expect(loaded).toMatchObject({
-      ok: true,
-      value: {
-        config: {
-          http: { trustedProxies: compose.networks.front.ipam.config.map(({ subnet }) => subnet) },
-          vault: { auth: { method: 'approle', roleId: 'role' } },
-        },
-      },
-    })
-    expect(await loadConfig({ environment: { ...environment, CERTLOCKER_HTTP__PROT: '1' } })).toMatchObject({
-      ok: false,
-    })
+    expect(bastion?.volumes).toEqual(gateway?.volumes)
+    expect(bastion?.environment).toMatchObject(gateway?.environment ?? {})
   })
+
+  test.each(['gateway', 'bastion'])(
+    'gives the %s settings that it knows and accepts, and trusts no proxy but the balancer',
+    async (door) => {
+      await makeSecrets()
+      await writeFile(join(folder, 'role-id'), 'role')
+      await writeFile(join(folder, 'secret-id'), 'secret')
+      const given = Object.entries(compose.services[door]?.environment ?? {}).map(([name, value]) => [
+        name,
+        value
+          .replace('/run/secrets', join(folder, 'secrets'))
+          .replace('/run/openbao', folder)
+          .replace(/\$\{[^:}]+:-([^}]*)\}/u, '$1'),
+      ])
+      const dataDir = join(folder, 'data')
+      const environment = { ...Object.fromEntries(given), CERTLOCKER_DATA_DIR: dataDir }
+      const loaded = await loadConfig({ environment })
+      expect(loaded).toMatchObject({
+        ok: true,
+        value: {
+          config: {
+            http: { trustedProxies: compose.networks.front.ipam.config.map(({ subnet }) => subnet) },
+            vault: { auth: { method: 'approle', roleId: 'role' } },
+          },
+        },
+      })
+      expect(await loadConfig({ environment: { ...environment, CERTLOCKER_HTTP__PROT: '1' } })).toMatchObject({
+        ok: false,
+      })
+    },
+  )
 })
 
 test('deploy/make-secrets.sh makes secrets of 256 bits for their owner alone, and keeps what is there', async () => {

@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { childEnvironment } from '../../src/config/cli-environment.ts'
+import { findSshd } from '../components/sshd.ts'
 
 const DEMO_MS_MAX = 90_000
 
@@ -23,20 +27,19 @@ test(
     expect(stdout).toMatch(/audit {4}APPROVAL_CONSUMED agent=deploy-bot resource=prod-deploy-key /u)
     expect(stdout).toMatch(/5\. It ran once[^]*answer {3}approval_required/u)
     expect(stdout).toMatch(/✔ The audit log verifies: \d+ events/u)
+    expect(stdout).toMatch(/^(?:SSH is left out: .*sshd.*|6\. hermes-ops [^]*7\. .*)$/mu)
     expect(stdout).toContain('What next')
   },
   DEMO_MS_MAX,
 )
 
 test(
-  'the demo prints the same as one JSON document, without a value',
+  'the demo prints the same as one JSON document, without a value, and asks over SSH where there is an sshd',
   async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, ['src/launch.js', 'demo', '--json'], {
-      env: childEnvironment(),
-      timeout: DEMO_MS_MAX,
-    })
+    const { stdout } = await onMachineWithSshd(['src/launch.js', 'demo', '--json'])
     expect(JSON.parse(stdout)).toMatchObject({
       ok: true,
+      sshSkipped: null,
       questions: [
         {
           agent: 'claude-code-e2e',
@@ -60,10 +63,44 @@ test(
         { agent: 'deploy-bot', decision: { status: 'approval_required', code: 'APPROVAL_PRODUCTION' } },
         { agent: 'deploy-bot', decision: { status: 'ok' } },
         { agent: 'deploy-bot', decision: { status: 'approval_required' } },
+        { agent: 'hermes-ops', decision: { status: 'ok', message: expect.stringContaining('recorded') } },
+        { agent: 'hermes-ops', decision: { status: 'ok', message: 'exit code 0, Linux' }, audit: { length: 4 } },
+        { agent: 'hermes-ops', decision: { status: 'denied', code: 'GROUP_MISMATCH' } },
       ],
       verify: { ok: true, size: expect.any(Number), root: expect.any(String) },
     })
     expect(stdout).not.toContain('"value"')
+    expect(stdout).not.toContain('clk_ssh_')
   },
   DEMO_MS_MAX,
 )
+
+/** As on a machine where OpenSSH's server is installed: as root that needs an account of its own, shown to it alone. */
+async function onMachineWithSshd(words: readonly string[]): Promise<{ readonly stdout: string }> {
+  const sshd = await findSshd()
+  if (sshd === undefined) throw new Error('no OpenSSH server: npm run tools')
+  const env = {
+    ...childEnvironment(),
+    ...sshd.environment,
+    PATH: `${dirname(sshd.path)}:${process.env['PATH']}`,
+  }
+  const options = { env, timeout: DEMO_MS_MAX }
+  if (process.getuid?.() !== 0) return promisify(execFile)(process.execPath, words, options)
+  const folder = await mkdtemp(join(tmpdir(), 'certlocker-demo-accounts-'))
+  await mkdir('/run/sshd', { recursive: true })
+  const accounts = (await readFile('/etc/passwd', 'utf8')).trimEnd()
+  await writeFile(
+    join(folder, 'passwd'),
+    `${accounts.replace(/^sshd:.*\n/mu, '')}\nsshd:x:65501:65534::/run/sshd:/usr/sbin/nologin\n`,
+  )
+  const script = 'mount --bind "$0/passwd" /etc/passwd && exec "$@"'
+  try {
+    return await promisify(execFile)(
+      'unshare',
+      ['--mount', '/bin/sh', '-c', script, folder, process.execPath, ...words],
+      options,
+    )
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}

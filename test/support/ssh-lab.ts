@@ -19,6 +19,7 @@ export interface SshLab {
 }
 
 export interface Event {
+  readonly seq: number
   readonly type: string
   readonly code: string | null
   readonly outcome: string | null
@@ -27,11 +28,14 @@ export interface Event {
   readonly details: { readonly [name: string]: unknown }
 }
 
-/** @returns undefined where there is no OpenSSH server */
-export async function sshLab(settings: Settings = {}): Promise<SshLab | undefined> {
+/**
+ * @param authorized OpenSSH lines of keys that the host knows by themselves
+ * @returns undefined where there is no OpenSSH server
+ */
+export async function sshLab(settings: Settings = {}, authorized = ''): Promise<SshLab | undefined> {
   const gateway = await testGateway(settings)
   const { body: ca } = await gateway.api.get('/ssh-ca')
-  const sshd = await startSshd({ trusted: String(ca['publicKey']) })
+  const sshd = await startSshd({ trusted: String(ca['publicKey']), authorized })
   if (sshd === undefined) {
     await gateway.stop()
     return undefined
@@ -50,9 +54,9 @@ export async function sshLab(settings: Settings = {}): Promise<SshLab | undefine
     agent,
     token: String(value),
     events: async (...types) => {
-      const { body } = await api.get('/audit?limit=200')
-      const items = body['items'] as readonly Event[]
-      return items.filter(({ type }) => types.includes(type)).toReversed()
+      const lists = await Promise.all(types.map((type) => api.get(`/audit?limit=200&type=${type}`)))
+      const items = lists.flatMap(({ body }) => body['items'] as readonly Event[])
+      return items.toSorted((one, other) => one.seq - other.seq)
     },
     stop: async () => {
       await agent.close()

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startDemoHost } from './demo-host.ts'
 import type { DemoOutput } from './demo-output.ts'
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
 import { type Answered, type Asked, answeredText, ask } from './question.ts'
 import { type Seeded, seed } from './seed.ts'
+import { sshQuestions } from './ssh-questions.ts'
 
 export interface DemoFlags {
   readonly keep: boolean
@@ -18,6 +20,8 @@ interface Shown {
   readonly ok: boolean
   readonly url: string
   readonly questions: readonly (Answered & Pick<Question, 'says'>)[]
+  /** Why nothing was asked over SSH; null when it was. */
+  readonly sshSkipped: string | null
   /** The answer of `GET /audit/verify`. */
   readonly verify: Readonly<Record<string, unknown>>
 }
@@ -35,7 +39,7 @@ export async function demo({ keep, json }: DemoFlags, out: DemoOutput): Promise<
   const gateway = await startGatewayProcess({ dataDir: directory, adminKey })
   try {
     say(`Ready at ${gateway.url}\n`)
-    const shown = await play(gateway, adminKey, say)
+    const shown = await play(gateway, { adminKey, directory }, say)
     say(whatNext)
     const kept = keep ? await keptRunning(gateway, adminKey) : undefined
     if (json) out.line(JSON.stringify({ ...shown, ...(kept && { kept }) }, null, 2))
@@ -56,22 +60,47 @@ interface Question extends Asked {
   readonly before?: () => Promise<string>
 }
 
-async function play(gateway: GatewayProcess, adminKey: string, say: (text: string) => void): Promise<Shown> {
+async function play(
+  gateway: GatewayProcess,
+  { adminKey, directory }: { readonly adminKey: string; readonly directory: string },
+  say: (text: string) => void,
+): Promise<Shown> {
   const { api, approver, tokens } = await seed(gateway.url, adminKey)
   const questions: Shown['questions'][number][] = []
-  for (const [index, question] of questionsOf(tokens, () => approveFirst(approver)).entries()) {
-    say(`${index + 1}. ${question.says}`)
+  const put = async (question: Question): Promise<void> => {
+    say(`${questions.length + 1}. ${question.says}`)
     if (question.before !== undefined) say(`   person   ${await question.before()}`)
     const answered = await ask(gateway, question)
     say(answeredText(answered))
     questions.push({ says: question.says, ...answered })
   }
+  for (const question of questionsOf(tokens, () => approveFirst(approver))) await put(question)
+  const skipped = await overSsh(api, directory, put)
+  if (skipped !== undefined) say(`SSH is left out: ${skipped}\n`)
   const verify = await api.get('/audit/verify')
   const verified = verify['ok'] === true
   say(
     `${verified ? '✔' : '✘'} The audit log verifies: ${String(verify['size'])} events, Merkle root ${String(verify['root'])}`,
   )
-  return { ok: verified && questions.every(({ asExpected }) => asExpected), url: gateway.url, questions, verify }
+  const ok = verified && questions.every(({ asExpected }) => asExpected)
+  return { ok, url: gateway.url, questions, sshSkipped: skipped ?? null, verify }
+}
+
+/** Asks over SSH, where this machine can be a host. @returns why it cannot */
+async function overSsh(
+  api: Seeded['api'],
+  directory: string,
+  put: (question: Question) => Promise<void>,
+): Promise<string | undefined> {
+  const { publicKey } = await api.get('/ssh-ca')
+  const host = await startDemoHost(directory, String(publicKey))
+  if (typeof host === 'string') return host
+  try {
+    for (const question of await sshQuestions(api, host)) await put(question)
+  } finally {
+    await host.stop()
+  }
+  return undefined
 }
 
 /** Decides what waits, as a person who is not the agent's owner. */

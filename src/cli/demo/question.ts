@@ -4,7 +4,11 @@ import type { GatewayProcess } from './gateway-process.ts'
 export interface Asked {
   readonly agent: string
   readonly token: string
-  readonly arguments: { readonly name: string }
+  /** `certlocker_get_secret` unless another is named. */
+  readonly tool?: string
+  readonly arguments: { readonly [name: string]: unknown }
+  /** Told the whole answer, for what is asked next. */
+  readonly answered?: (answer: { readonly [name: string]: unknown }) => void
   readonly expected: { readonly status: string; readonly events: number; readonly message?: string }
 }
 
@@ -25,12 +29,10 @@ export interface Answered {
   readonly audit: readonly string[]
 }
 
-const tool = 'certlocker_get_secret'
-
 /** Asks one question as a real MCP client. */
 export async function ask(
   gateway: GatewayProcess,
-  { agent, token, arguments: args, expected }: Asked,
+  { agent, token, tool = 'certlocker_get_secret', arguments: args, answered, expected }: Asked,
 ): Promise<Answered> {
   const client = new Client({ name: agent, version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } })
   await client.connect(
@@ -41,13 +43,14 @@ export async function ask(
   try {
     const result = await client.callTool({ name: tool, arguments: args })
     const answer = fields(result.structuredContent)
+    answered?.(answer)
     const [status, requestId] = [textOf(answer['status']), textOf(answer['requestId'])]
     const fits =
       status === expected.status && (expected.message === undefined || answer['message'] === expected.message)
     return {
       agent,
       tool,
-      arguments: args,
+      arguments: { ...args },
       decision: {
         status,
         code: textOf(answer['code']) || null,
@@ -65,7 +68,7 @@ export async function ask(
 }
 
 /** The question, the decision with its reason, and the audit lines, for people. */
-export function answeredText({ arguments: args, decision, expected, asExpected, audit }: Answered): string {
+export function answeredText({ tool, arguments: args, decision, expected, asExpected, audit }: Answered): string {
   return [
     `   asks     ${tool} ${JSON.stringify(args)}`,
     `   answer   ${decision.status}: ${decision.message}`,
@@ -76,6 +79,9 @@ export function answeredText({ arguments: args, decision, expected, asExpected, 
 
 function summary(status: string, answer: Record<string, unknown>): string {
   if (status !== 'ok') return textOf(answer['message'])
+  if ('ticket' in answer)
+    return `session ${textOf(answer['sessionId'])}, recorded (its one-time ticket went to the agent alone)`
+  if ('stdout' in answer) return `exit code ${String(answer['exitCode'])}, ${textOf(answer['stdout']).trim()}`
   return `version ${String(answer['version'])}, ${textOf(answer['value']).length} characters (the value went to the agent alone)`
 }
 

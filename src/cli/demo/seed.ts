@@ -72,7 +72,8 @@ async function register(api: Api): Promise<void> {
   for (const agent of agents) await api.post('/agents', { ...agent, owner: 'ana@example.com' })
 }
 
-async function tokenFor(api: Api, agentId: string, tokenGroups: readonly string[]): Promise<string> {
+/** A fresh token of that agent. */
+export async function tokenFor(api: Api, agentId: string, tokenGroups: readonly string[]): Promise<string> {
   const { value } = await api.post('/tokens', { agentId, name: 'demo', groups: tokenGroups, ttlSeconds: TOKEN_SECONDS })
   if (typeof value !== 'string') throw new Error('the gateway gave no token')
   return value

@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../../kernel/result.ts'
 import { approvalCancelledEntry } from '../approvals/approval-events.ts'
 import type { Author } from '../audit/author.ts'
 import { tokenChangedEntry } from '../tokens/token-events.ts'
+import type { EndReason } from '../sessions/session.ts'
 import type { InTransaction } from '../work.ts'
 import { type Agent, revoke } from './agent.ts'
 import { agentChangedEntry } from './agent-events.ts'
@@ -11,6 +12,7 @@ import { agentChangedEntry } from './agent-events.ts'
 /**
  * Ends an agent for good: its tokens are revoked, its sessions end, its live approvals are cancelled. There is no way back.
  * Repeating it answers the same and records nothing.
+ * @param ending why its sessions ended, as they and their events say
  * @returns the revoked agent, or NOT_FOUND
  */
 export async function revokeAgent(
@@ -18,6 +20,7 @@ export async function revokeAgent(
   by: Author,
   idOrName: string,
   reason: string,
+  ending: EndReason = 'revoked',
 ): Promise<Result<Agent, Fault>> {
   return deps.inTransaction(async (work) => {
     const before = await work.agents.findForUpdate(idOrName)
@@ -38,7 +41,7 @@ export async function revokeAgent(
         }),
       )
     }
-    await work.endSessions(by, { agentId: before.id }, 'revoked')
+    await work.endSessions(by, { agentId: before.id }, ending)
     for (const approval of await work.approvals.cancelLive({ agentId: before.id })) {
       work.record(approvalCancelledEntry(by, approval, after))
     }

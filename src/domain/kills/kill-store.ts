@@ -25,6 +25,7 @@ interface ReceiptRow {
   readonly confirmed_at: Date
   readonly epoch: string
   readonly calls_cut: number
+  readonly ssh_sessions_cut: number
 }
 
 /** The only SQL about kills. Bound to a connection pool or to one transaction. */
@@ -132,6 +133,7 @@ export class KillStore {
         confirmed_at: receipt.confirmedAt,
         epoch: receipt.epoch,
         calls_cut: receipt.callsCut,
+        ssh_sessions_cut: receipt.sshSessionsCut,
       })
       .onConflict(['kill_id', 'replica_id'])
       .ignore()
@@ -144,6 +146,7 @@ export class KillStore {
       confirmedAt: row.confirmed_at,
       epoch: Number(row.epoch),
       callsCut: row.calls_cut,
+      sshSessionsCut: row.ssh_sessions_cut,
     }))
   }
 }

@@ -72,7 +72,7 @@ export const killSchema = {
       items: {
         type: 'object',
         additionalProperties: false,
-        required: ['replica', 'confirmed', 'confirmedAt', 'afterMs', 'epoch', 'callsCut'],
+        required: ['replica', 'confirmed', 'confirmedAt', 'afterMs', 'epoch', 'callsCut', 'sshSessionsCut'],
         properties: {
           replica: text,
           confirmed: {
@@ -83,6 +83,7 @@ export const killSchema = {
           afterMs: { type: ['integer', 'null'], description: 'How long after the kill' },
           epoch: { type: ['integer', 'null'], description: 'The authority epoch it acted on' },
           callsCut: { type: 'integer', description: 'Running calls that it broke off' },
+          sshSessionsCut: { type: 'integer', description: 'SSH sessions that it cut at its bastion' },
         },
       },
     },

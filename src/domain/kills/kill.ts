@@ -28,6 +28,8 @@ export interface Receipt {
   readonly epoch: number | null
   /** Calls that were running there and were broken off; in a drill, that would have been. */
   readonly callsCut: number
+  /** The same of SSH sessions that were open at the bastion of that replica. */
+  readonly sshSessionsCut: number
 }
 
 /** A kill of a group or of all goes on stopping new agents until it is lifted; any other has done its work when applied. */
@@ -49,13 +51,14 @@ export function killView(kill: Kill, receipts: readonly Receipt[]) {
     createdBy: kill.createdBy,
     liftedAt: kill.liftedAt?.toISOString() ?? null,
     liftedBy: kill.liftedBy,
-    receipts: receipts.map(({ replica, confirmedAt, epoch, callsCut }) => ({
+    receipts: receipts.map(({ replica, confirmedAt, epoch, callsCut, sshSessionsCut }) => ({
       replica,
       confirmed: confirmedAt !== null,
       confirmedAt: confirmedAt?.toISOString() ?? null,
       afterMs: confirmedAt === null ? null : confirmedAt.getTime() - kill.createdAt.getTime(),
       epoch,
       callsCut,
+      sshSessionsCut,
     })),
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
-import { err, ok, type Result } from '../../kernel/result.ts'
+import { err, type Result } from '../../kernel/result.ts'
 import type { Author } from '../audit/author.ts'
 import type { InTransaction } from '../work.ts'
 import type { SshEndReason, SshSession } from './ssh-session.ts'
@@ -26,23 +26,5 @@ export async function finishSshSession(
     const after = await work.finishSsh(by, before, reason, new Date(clock.now()))
     if (after.ok) work.advanceAuthority()
     return after
-  })
-}
-
-/**
- * Cuts whatever is open of these sessions, for the kill switch: one that is over, or unknown, stays as it is.
- * @public
- * @returns the sessions that were cut
- */
-export async function cutSshSessions(
-  { inTransaction }: Pick<FinishDeps, 'inTransaction'>,
-  by: Author,
-  ids: readonly string[],
-  reason: SshEndReason,
-): Promise<Result<readonly SshSession[], Fault>> {
-  return inTransaction(async (work) => {
-    const cut = await work.cutSsh(by, { ids }, reason)
-    if (cut.length > 0) work.advanceAuthority()
-    return ok(cut)
   })
 }

@@ -81,7 +81,7 @@ async function applyKill(deps: KillSwitchDeps, by: Author, kill: Kill): Promise<
   const waiting = [...(await deps.stores.kills.agentsToStop(kill))]
   const stopNext = async (): Promise<void> => {
     for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-      const stopped = await (kill.revoke ? revokeAgent : suspendAgent)(deps, by, id, reason)
+      const stopped = await (kill.revoke ? revokeAgent : suspendAgent)(deps, by, id, reason, 'killed')
       // Somebody else revoked it meanwhile, which is more than was asked for.
       if (!stopped.ok && stopped.error.code !== 'AGENT_REVOKED') must(stopped)
     }
@@ -97,8 +97,11 @@ async function receiptsOf({ stores, clock }: KillSwitchDeps, kill: Kill): Promis
   for (;;) {
     const receipts = await stores.kills.receipts(kill.id)
     const silent = live.filter((id) => !receipts.some(({ replica }) => replica === id))
-    if (silent.length === 0 || performance.now() > until)
-      return [...receipts, ...silent.map((replica) => ({ replica, confirmedAt: null, epoch: null, callsCut: 0 }))]
+    if (silent.length === 0 || performance.now() > until) return [...receipts, ...silent.map(unconfirmed)]
     await wait(killTimes.receiptsEveryMs)
   }
+}
+
+function unconfirmed(replica: string): Receipt {
+  return { replica, confirmedAt: null, epoch: null, callsCut: 0, sshSessionsCut: 0 }
 }
