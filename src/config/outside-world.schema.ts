@@ -162,7 +162,7 @@ export const acmeSchema = {
           type: 'string',
           'x-path': true,
           description:
-            'What it needs, as JSON: `{url, token}` of a webhook, `{apiToken, zoneId}` at Cloudflare; token and zoneId may be left out',
+            'What it needs, as JSON: `{url, token}` of a webhook, `{apiToken, zoneId, propagationSeconds}` at Cloudflare; token, zoneId and propagationSeconds (10) may be left out',
         },
       },
     },

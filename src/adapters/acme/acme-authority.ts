@@ -130,11 +130,14 @@ export class AcmeAuthority implements CertificateAuthority {
       const { json } = await this.#deps.client.post(url)
       if (textAt(json, 'status') === 'pending') challenges.push(this.#chosen(json, thumbprint))
     }
+    let settleMs = 0
     for (const { type, domain, token, keyAuthorization } of challenges) {
-      const presented = await this.#responder(type)?.present({ domain, token, keyAuthorization })
-      if (presented !== undefined) must(presented)
+      const responder = this.#responder(type)
+      if (responder === undefined) continue
+      must(await responder.present({ domain, token, keyAuthorization }))
+      settleMs = Math.max(settleMs, responder.settleMs)
     }
-    return pending({ ...state, phase: 'presented', challenges }, 'the challenges are answered for')
+    return pending({ ...state, phase: 'presented', challenges }, 'the challenges are answered for', settleMs)
   }
 
   #chosen(authorization: unknown, thumbprint: string): AnsweredChallenge {

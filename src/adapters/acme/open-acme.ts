@@ -11,7 +11,10 @@ import { AcmeAuthority } from './acme-authority.ts'
 import { AcmeClient } from './acme-client.ts'
 import { cloudflareDns01, webhookDns01 } from './dns01.ts'
 import { http01Responder, listenForHttp01 } from './http01.ts'
-import { textAt } from './json-members.ts'
+import { memberOf, textAt } from './json-members.ts'
+
+/** An order is given up after a quarter of an hour. */
+const PROPAGATION_SECONDS_MAX = 600
 
 /** The settings under `acme`, checked. */
 export interface AcmeConfig {
@@ -28,8 +31,8 @@ export interface AcmeConfig {
 }
 
 export interface AcmeDeps {
-  readonly keys: AccountKeys
-  readonly challenges: ChallengeStore
+  readonly keys: Pick<AccountKeys, 'obtain'>
+  readonly challenges: Pick<ChallengeStore, 'put' | 'find' | 'remove'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -69,7 +72,7 @@ export async function openAcme({ issuers, http01, dns01 }: AcmeConfig, deps: Acm
   }
 }
 
-/** `{"url", "token"}` for a webhook, `{"apiToken", "zoneId", "apiUrl"}` for Cloudflare. */
+/** `{"url", "token"}` for a webhook, `{"apiToken", "zoneId", "apiUrl", "propagationSeconds"}` for Cloudflare. */
 function dnsResponder(provider: 'webhook' | 'cloudflare', given: unknown): ChallengeResponder {
   const needed = (name: string): string => {
     const value = textAt(given, name)
@@ -83,9 +86,20 @@ function dnsResponder(provider: 'webhook' | 'cloudflare', given: unknown): Chall
       token: new Secret(needed('apiToken')),
       zoneId: textAt(given, 'zoneId'),
       apiUrl: textAt(given, 'apiUrl'),
+      propagationSeconds: secondsAt(given, 'propagationSeconds'),
     })
   const token = textAt(given, 'token')
   return webhookDns01({ url: needed('url'), token: token === undefined ? undefined : new Secret(token) })
+}
+
+function secondsAt(given: unknown, name: string): number | undefined {
+  const value = memberOf(given, name)
+  if (value === undefined || (typeof value === 'number' && value >= 0 && value <= PROPAGATION_SECONDS_MAX)) return value
+  throw new FaultError(
+    fault('CONFIGURATION_INVALID', {
+      message: `acme.dns01.credentialsFile: "${name}" is not a number from 0 to ${PROPAGATION_SECONDS_MAX}`,
+    }),
+  )
 }
 
 async function credentials(path: string): Promise<unknown> {

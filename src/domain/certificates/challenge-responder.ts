@@ -12,7 +12,9 @@ export interface Challenge {
 /** Puts answers where a certificate authority looks for them. */
 export interface ChallengeResponder {
   readonly type: 'http-01' | 'dns-01'
-  /** Puts an answer in place; again is as once. Resolves when the authority may look. */
+  /** How long an answer takes, once in place, to be found from everywhere. */
+  readonly settleMs: number
+  /** Puts an answer in place; again is as once. Resolves when it is, `settleMs` before the authority may look. */
   present(challenge: Challenge): Promise<Result<void, Fault>>
   /** Takes it away. What cannot be taken away is left. */
   remove(challenge: Challenge): Promise<void>
