@@ -199,6 +199,15 @@ describe('a scheduled probe', () => {
     const { rows } = await database.query('SELECT next_at > now() AS later FROM probes WHERE target = $1', [target])
     expect(rows).toEqual([{ later: true }])
     await database.end()
+    const stopped = await gateway.api.patch(`/probes/${String(body['id'])}`, { everySeconds: null })
+    expect(stopped).toMatchObject({ status: 200, body: { everySeconds: null, verdict: 'down' } })
+    expect(await gateway.api.patch(`/probes/${String(body['id'])}`, { target: '127.0.0.1:9' })).toMatchObject({
+      status: 400,
+    })
+    const unknown = await gateway.api.patch(`/probes/${String(body['id'])}`, { expectCertificate: 'none' })
+    expect(unknown).toMatchObject({ status: 400, body: { error: { code: 'REFERENCE_UNKNOWN' } } })
+    const [updated] = await events('PROBE_UPDATED')
+    expect(updated).toMatchObject({ details: { before: { everySeconds: 10 }, after: { everySeconds: null } } })
     const [completed] = await events('PROBE_COMPLETED')
     expect(completed).toMatchObject({ actor: { kind: 'system' }, details: { verdict: 'down' } })
   })

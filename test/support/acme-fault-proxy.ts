@@ -39,17 +39,17 @@ export async function acmeFaultProxy(
       sent.on('error', reject)
       sent.end(body)
     })
-  const respond = async (question: IncomingMessage, response: ServerResponse) => {
+  const respond = async (question: IncomingMessage, response: ServerResponse): Promise<unknown> => {
     const { pathname } = new URL(question.url ?? '/', pebble.directoryUrl)
     const fault = faultAt(paths.push(pathname) - 1, pathname)
     const body = await read(question)
-    if (fault === 'lost question') return void question.socket.destroy()
-    if (fault === 'unavailable') return void response.writeHead(503, { 'retry-after': '1' }).end('<html>')
-    if (fault === 'too many') return void response.writeHead(429, { 'retry-after': '7' }).end(problem('rateLimited'))
+    if (fault === 'lost question') return question.socket.destroy()
+    if (fault === 'unavailable') return response.writeHead(503, { 'retry-after': '1' }).end('<html>')
+    if (fault === 'too many') return response.writeHead(429, { 'retry-after': '7' }).end(problem('rateLimited'))
     const { answer, text } = await forward(question, body)
-    if (fault === 'lost answer') return void question.socket.destroy()
-    if (fault === 'garbage') return void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')
-    response.writeHead(answer.statusCode ?? 500, answer.headers).end(text)
+    if (fault === 'lost answer') return question.socket.destroy()
+    if (fault === 'garbage') return response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')
+    return response.writeHead(answer.statusCode ?? 500, answer.headers).end(text)
   }
   const listener = createServer({ cert: server.certificate, key: server.key }, (question, response) => {
     respond(question, response).catch(() => question.socket.destroy())

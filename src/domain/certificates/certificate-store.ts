@@ -104,6 +104,15 @@ export class CertificateStore {
     return this.#reread(draft.id)
   }
 
+  /** Saves what of a certificate may change. */
+  async save({ id, groups, domains, issuer, renewAt }: Certificate): Promise<Certificate> {
+    await this.#db('certificates')
+      .where({ id })
+      .update({ domains: [...domains].sort(), issuer, renew_at: renewAt })
+    await replaceGroups(this.#db, membership, id, groups)
+    return this.#reread(id)
+  }
+
   /** Adds a version and makes it the current one. */
   async insertVersion(id: string, version: CertificateVersion, renewAt: Date | null): Promise<Certificate> {
     await this.#db('certificate_versions').insert(versionRow(id, version))

@@ -37,6 +37,12 @@ export class ProbeStore {
     return row && fromRow(row)
   }
 
+  /** As `find`, and keeps the row locked until the transaction ends. */
+  async findForUpdate(id: string): Promise<Probe | undefined> {
+    await this.#db('probes').select('id').where({ id }).forUpdate()
+    return this.find(id)
+  }
+
   /** The probe of that target in one of the groups that looked last. */
   async findByTarget(target: string, groups: readonly string[]): Promise<Probe | undefined> {
     const query = this.#select().where('probes.target', target)
@@ -71,6 +77,14 @@ export class ProbeStore {
     return this.#reread(probe.id)
   }
 
+  /** Saves what of a probe may change. @param nextAt when it runs again by itself; null for never */
+  async save({ id, everySeconds, expectCertificate }: Probe, nextAt: Date | null): Promise<Probe> {
+    await this.#db('probes')
+      .where({ id })
+      .update({ every_seconds: everySeconds, expect_certificate: expectCertificate, next_at: nextAt })
+    return this.#reread(id)
+  }
+
   /** @returns the probe with the result as its latest */
   async addResult(id: string, { at, verdict, addresses }: ProbeResult): Promise<Probe> {
     const result = { id: newId('prs'), probe_id: id, at, verdict, addresses: JSON.stringify(addresses) }
@@ -91,11 +105,15 @@ export class ProbeStore {
     return rows.map(fromRow)
   }
 
-  /** Forgets results from before, and single looks with them. @returns how many rows went */
+  /** Forgets results from before, and probes that look no more and have none left. @returns how many rows went */
   async prune(before: Date, limit: number): Promise<number> {
     const old = this.#db('probe_results').select('id').where('at', '<', before).orderBy('at').limit(limit)
     const results: number = await this.#db('probe_results').whereIn('id', old).delete()
-    const done = this.#db('probes').select('id').whereNull('every_seconds').andWhere('created_at', '<', before)
+    const done = this.#db('probes')
+      .select('id')
+      .whereNull('every_seconds')
+      .andWhere('created_at', '<', before)
+      .whereRaw('NOT EXISTS (SELECT FROM probe_results r WHERE r.probe_id = probes.id)')
     const probes: number = await this.#db('probes').whereIn('id', done.limit(limit)).delete()
     return results + probes
   }

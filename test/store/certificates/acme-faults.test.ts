@@ -43,7 +43,8 @@ describe('an order at an authority that misbehaves once', () => {
     const all = await Promise.all(
       places.map(async (place) => {
         const proxy = await acmeFaultProxy(pebble, (index) => (index === place ? fault : undefined))
-        const went = await walk(proxy, 'goes on').finally(() => proxy.stop())
+        const went = await walk(proxy, 'goes on')
+        await proxy.stop()
         return { path: clean.paths[place], chain: went.chain?.ok, orders: ordersAt(proxy), setbacks: went.setbacks }
       }),
     )
@@ -61,7 +62,8 @@ describe('an order at an authority that misbehaves once', () => {
 
   test('whose gateway dies after each step, before it could put it on record, is placed once', async () => {
     const proxy = await acmeFaultProxy(pebble, () => undefined)
-    const { chain, setbacks } = await walk(proxy, 'dies after each step').finally(() => proxy.stop())
+    const { chain, setbacks } = await walk(proxy, 'dies after each step')
+    await proxy.stop()
     expect({ chain: chain?.ok, setbacks, orders: ordersAt(proxy) }).toEqual({ chain: true, setbacks: [], orders: 1 })
     const finalized = proxy.paths.filter((path) => path.startsWith('/finalize-order/'))
     expect(finalized).toHaveLength(1)
@@ -125,7 +127,9 @@ interface Went {
 
 async function throughProxy(domains: readonly string[], dnsUrl = webhook.url): Promise<Went> {
   const proxy = await acmeFaultProxy(pebble, () => undefined)
-  return walk(proxy, 'goes on', domains, dnsUrl).finally(() => proxy.stop())
+  const went = await walk(proxy, 'goes on', domains, dnsUrl)
+  await proxy.stop()
+  return went
 }
 
 /** Steps to the end, each again after a setback that passes; waits are not waited out beyond what Pebble needs. */
