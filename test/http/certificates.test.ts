@@ -144,6 +144,27 @@ describe('a certificate that is known', () => {
   })
 })
 
+test('who reaches a certificate, and who its key, is answered to the auditor and of the agent', async () => {
+  const { body } = await gateway.api.get('/access?resource=hostile')
+  const agents = itemsOf(body).filter(({ principal }) => JSON.stringify(principal).includes('"agent"'))
+  expect(agents).toMatchObject([
+    {
+      principal: { name: 'support-bot' },
+      resource: { type: 'certificate', name: 'hostile' },
+      actions: [
+        { action: 'certificate.read', effect: 'allow', tool: 'certlocker_get_certificate' },
+        { action: 'certificate.read_key', effect: 'require_approval' },
+      ],
+    },
+  ])
+  const own = itemsOf((await gateway.api.get('/agents/support-bot/access?limit=200')).body)
+  expect(own.map(({ resource }) => (resource === null ? null : JSON.stringify(resource)))).toContainEqual(
+    expect.stringContaining('"name":"hostile"'),
+  )
+  const all = itemsOf((await gateway.api.get('/access?environment=staging&limit=200')).body)
+  expect(JSON.stringify(all)).toContain('"type":"certificate"')
+})
+
 /** With the header of RFC 1421 that OpenSSL wrote before PKCS #8. */
 function legacyEncrypted(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })

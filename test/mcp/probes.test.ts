@@ -84,6 +84,39 @@ describe('S7: is it down, or did the certificate expire', () => {
   })
 })
 
+describe('the list of allowed resources', () => {
+  const list = async (agent: Agent, args: object = {}) =>
+    itemsOf((await agent.calls('certlocker_list_allowed_resources', { type: 'probe', ...args })).structured)
+
+  test('shows the endpoints that may be probed and the probes that may be read, each to whom it concerns', async () => {
+    const target = `127.0.0.1:${endpoint.port}`
+    const [one] = await list(renewal, { query: target })
+    expect(one).toMatchObject({
+      type: 'probe',
+      name: target,
+      groups: ['staging'],
+      environment: 'staging',
+      version: null,
+    })
+    expect(one).toMatchObject({ actions: { certlocker_create_probe: 'allow', certlocker_get_probe: 'allow' } })
+    const [read] = await list(support, { query: target })
+    expect(read).toMatchObject({ name: target, actions: { certlocker_get_probe: 'allow' } })
+    expect(read).not.toMatchObject({ actions: { certlocker_create_probe: 'allow' } })
+    expect(await list(stranger)).toEqual([])
+  })
+
+  test('leaves out what the policy would refuse, and goes on page by page', async () => {
+    const names = (await list(renewal)).map(({ name }) => String(name))
+    expect(
+      names.filter((name) => name.startsWith('169.254.') || name.startsWith('10.') || name.includes('::1')),
+    ).toEqual([])
+    const first = await renewal.calls('certlocker_list_allowed_resources', { type: 'probe', limit: 1 })
+    const cursor = first.structured['nextCursor']
+    const rest = await renewal.calls('certlocker_list_allowed_resources', { type: 'probe', cursor })
+    expect([...itemsOf(first.structured), ...itemsOf(rest.structured)].map(({ name }) => name)).toEqual(names)
+  })
+})
+
 describe('S5: a renewal is proven by a probe', () => {
   test('that names the old certificate until the endpoint was reloaded', async () => {
     const next = await certificate()

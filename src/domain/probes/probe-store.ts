@@ -4,7 +4,7 @@ import { newId } from '../../kernel/ids.ts'
 import type { Result } from '../../kernel/result.ts'
 import type { Environment } from '../../kernel/vocabulary.ts'
 import { environmentSql, groupNamesSql, type Membership, replaceGroups, whereInAnyGroup } from '../groups/membership.ts'
-import { type Page, type Paged, paginate } from '../page.ts'
+import { type NamePage, type Page, type Paged, paginate, paginateByName } from '../page.ts'
 import type { Probe, ProbeDraft, ProbeResult } from './probe.ts'
 import type { AddressResult, ProbeVerdict } from './probe-verdict.ts'
 
@@ -49,6 +49,35 @@ export class ProbeStore {
     whereInAnyGroup(query, membership, groups)
     const row: ProbeRow | undefined = await query.orderByRaw('r.at DESC NULLS LAST, probes.id').first()
     return row && fromRow(row)
+  }
+
+  /** The probe of each target in one of the groups that looked last; targets that nobody probed are left out. */
+  async latestOf(targets: readonly string[], groups: readonly string[]): Promise<readonly Probe[]> {
+    const query = this.#select()
+      .distinctOn('probes.target')
+      .whereRaw('probes.target = ANY(?::text[])', [[...targets]])
+    whereInAnyGroup(query, membership, groups)
+    const rows: ProbeRow[] = await query.orderByRaw('probes.target, r.at DESC NULLS LAST, probes.id')
+    return rows.map(fromRow)
+  }
+
+  /**
+   * Targets that were probed for one of the groups, and those that one of them registers by their full name, in their order.
+   * @param filter.query a part of the target, in any case
+   */
+  async listTargets(
+    { groups, query }: { readonly groups: readonly string[]; readonly query: string },
+    page: NamePage,
+  ): Promise<Result<Paged<{ readonly name: string }>, Fault>> {
+    const probed = this.#db('probes').select({ name: 'probes.target' })
+    whereInAnyGroup(probed, membership, groups)
+    const registered = this.#db
+      .select(this.#db.raw("lower(CASE WHEN t ~ ':[0-9]+$' THEN t ELSE t || ':443' END)"))
+      .fromRaw('groups, unnest(groups.probe_targets) t')
+      .whereRaw("groups.name = ANY(?::text[]) AND strpos(t, '*') = 0", [[...groups]])
+    const named = this.#db.select('named.name').from(probed.union(registered).as('named'))
+    if (query !== '') void named.whereRaw('strpos(named.name, lower(?)) > 0', [query])
+    return paginateByName(named, 'named.name', page, (row: { name: string }) => row)
   }
 
   /** @param filter.groups names or ids; probes in any of them */

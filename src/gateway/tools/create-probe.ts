@@ -11,8 +11,7 @@ import { createProbe as createProbeFor, type ProbeAuthor, type RunProbeDeps } fr
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { AgentCaller } from '../caller.ts'
-import type { Identified } from '../identify.ts'
-import { type CallFacts, defineTool, type Tool } from '../tool.ts'
+import { defineTool, type Tool } from '../tool.ts'
 import { WindowLimit } from '../window-limit.ts'
 
 const PROBES_PER_MINUTE_MAX = 60
@@ -43,7 +42,6 @@ export function createProbe(deps: RunProbeDeps): Tool {
     arguments: argumentsSchema,
     result: probeResultSchema,
     resource: ({ target }) => ({ type: 'probe_target', name: target }),
-    facts: (_args, resource) => urlFacts(resource),
     run: async ({ caller, resource, arguments: args, signal }) => {
       if (resource.type !== 'probe_target' || resource.target === undefined) return err(fault('PROBE_TARGET_FORBIDDEN'))
       const { target, registered } = resource
@@ -65,13 +63,6 @@ export function resultOf(found: Result<Probe, Fault>): Result<ProbeToolResult, F
   if (latest === null) return err(fault('NOT_FOUND', { message: 'The probe has no result yet; ask again' }))
   const { at, verdict, addresses } = latest
   return ok({ probeId, target, groups: [...groups], verdict, checkedAt: at.toISOString(), addresses: [...addresses] })
-}
-
-function urlFacts(resource: Identified): CallFacts {
-  if (resource.type !== 'probe_target' || resource.target === undefined) return {}
-  const { target, destination } = resource
-  const { scheme, host, port, path } = target
-  return { derived: { url: { scheme, host, port, path, ipClass: destination?.ipClass ?? 'unresolved' } } }
 }
 
 function authorOf({ standing, session, request, client }: AgentCaller): ProbeAuthor {
