@@ -151,7 +151,19 @@ describe('S5: a renewal is proven by a probe', () => {
     const { value } = await mint(gateway, 'renewal', { singleUse: true, ttlSeconds: 600 })
     const once = await connect(gateway.url, value)
     const target = `127.0.0.1:${endpoint.port}`
-    expect((await once.calls('certlocker_create_probe', { target })).structured).toMatchObject({ status: 'ok' })
+    const key = { 'certlocker/idempotencyKey': 'job-17' }
+    const racing = await Promise.all([1, 2].map(() => once.calls('certlocker_create_probe', { target }, key)))
+    expect(racing.map(({ structured }) => structured['status'])).toContain('ok')
+    const asked = endpoint.handshakes()
+    const repeated = await once.calls('certlocker_create_probe', { target }, key)
+    expect(repeated.structured).toMatchObject({ status: 'ok', verdict: 'up' })
+    for (const { structured } of racing)
+      if (structured['status'] === 'ok') expect(structured['probeId']).toBe(repeated.structured['probeId'])
+    expect(endpoint.handshakes()).toBe(asked)
+    const made = (await events('PROBE_CREATED')).filter((event) =>
+      JSON.stringify(event).includes(String(repeated.structured['probeId'])),
+    )
+    expect(made).toHaveLength(1)
     const again = await once.calls('certlocker_create_probe', { target: '127.0.0.1:9' })
     expect(again.structured).toMatchObject({ status: 'denied', code: 'TOKEN_SPENT' })
     expect((await once.calls('certlocker_get_probe', { target })).structured).toMatchObject({ status: 'ok' })

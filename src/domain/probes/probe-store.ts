@@ -37,6 +37,13 @@ export class ProbeStore {
     return row && fromRow(row)
   }
 
+  /** As `find`, of a probe that must be there. @throws Error when it is not */
+  async need(id: string): Promise<Probe> {
+    const probe = await this.find(id)
+    if (probe === undefined) throw new Error(`probe ${id} vanished within its transaction`)
+    return probe
+  }
+
   /** As `find`, and keeps the row locked until the transaction ends. */
   async findForUpdate(id: string): Promise<Probe | undefined> {
     await this.#db('probes').select('id').where({ id }).forUpdate()
@@ -91,19 +98,27 @@ export class ProbeStore {
     return paginate(query, { createdAt: 'probes.created_at', id: 'probes.id' }, page, fromRow)
   }
 
-  /** @param nextAt when it runs again by itself; null for never */
-  async insert(probe: ProbeDraft, nextAt: Date | null): Promise<Probe> {
-    await this.#db('probes').insert({
-      id: probe.id,
-      target: probe.target,
-      expect_certificate: probe.expectCertificate,
-      every_seconds: probe.everySeconds,
-      next_at: nextAt,
-      created_at: probe.createdAt,
-      created_by: probe.createdBy,
-    })
+  /**
+   * @param nextAt when it runs again by itself; null for never
+   * @returns undefined when there is one of that id
+   */
+  async insert(probe: ProbeDraft, nextAt: Date | null): Promise<Probe | undefined> {
+    const inserted: unknown[] = await this.#db('probes')
+      .insert({
+        id: probe.id,
+        target: probe.target,
+        expect_certificate: probe.expectCertificate,
+        every_seconds: probe.everySeconds,
+        next_at: nextAt,
+        created_at: probe.createdAt,
+        created_by: probe.createdBy,
+      })
+      .onConflict('id')
+      .ignore()
+      .returning('id')
+    if (inserted.length === 0) return undefined
     await replaceGroups(this.#db, membership, probe.id, probe.groups)
-    return this.#reread(probe.id)
+    return this.need(probe.id)
   }
 
   /** Saves what of a probe may change. @param nextAt when it runs again by itself; null for never */
@@ -111,14 +126,14 @@ export class ProbeStore {
     await this.#db('probes')
       .where({ id })
       .update({ every_seconds: everySeconds, expect_certificate: expectCertificate, next_at: nextAt })
-    return this.#reread(id)
+    return this.need(id)
   }
 
   /** @returns the probe with the result as its latest */
   async addResult(id: string, { at, verdict, addresses }: ProbeResult): Promise<Probe> {
     const result = { id: newId('prs'), probe_id: id, at, verdict, addresses: JSON.stringify(addresses) }
     await this.#db('probe_results').insert(result)
-    return this.#reread(id)
+    return this.need(id)
   }
 
   /** Takes scheduled probes that are due and moves each on by its period, give or take a tenth. Replicas share them. */
@@ -145,12 +160,6 @@ export class ProbeStore {
       .whereRaw('NOT EXISTS (SELECT FROM probe_results r WHERE r.probe_id = probes.id)')
     const probes: number = await this.#db('probes').whereIn('id', done.limit(limit)).delete()
     return results + probes
-  }
-
-  async #reread(id: string): Promise<Probe> {
-    const probe = await this.find(id)
-    if (probe === undefined) throw new Error(`probe ${id} vanished within its transaction`)
-    return probe
   }
 
   #select(): Knex.QueryBuilder {

@@ -8,6 +8,8 @@ import {
 } from '../../domain/probes/probe.schema.ts'
 import type { Probe } from '../../domain/probes/probe.ts'
 import { createProbe as createProbeFor, type ProbeAuthor, type RunProbeDeps } from '../../domain/probes/run-probe.ts'
+import type { Token } from '../../domain/tokens/token.ts'
+import { digestOfText } from '../../kernel/digest.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { AgentCaller } from '../caller.ts'
@@ -15,6 +17,7 @@ import { defineTool, type Tool } from '../tool.ts'
 import { WindowLimit } from '../window-limit.ts'
 
 const PROBES_PER_MINUTE_MAX = 60
+const ID_CHARACTERS = 25
 
 const argumentsSchema = {
   type: 'object',
@@ -39,6 +42,7 @@ export function createProbe(deps: RunProbeDeps): Tool {
     action: 'probe.create',
     scopes: ['probe:create'],
     readOnly: false,
+    attaches: true,
     arguments: argumentsSchema,
     result: probeResultSchema,
     resource: ({ target }) => ({ type: 'probe_target', name: target }),
@@ -50,10 +54,17 @@ export function createProbe(deps: RunProbeDeps): Tool {
       const listing = registered.map(({ name }) => name).filter((name) => effectiveGroups.includes(name))
       const groups = listing.length > 0 ? listing : effectiveGroups
       const destination = resource.destination ?? (await deps.prober.locate(target))
-      const asked = { target, destination, groups, expectCertificate: args.expectCertificate, everySeconds: undefined }
+      const { expectCertificate } = args
+      const once = idForOnce(caller.standing.token)
+      const asked = { ...once, target, destination, groups, expectCertificate, everySeconds: undefined }
       return resultOf(await createProbeFor(deps, authorOf(caller), asked, signal))
     },
   })
+}
+
+/** A token for single use makes one probe at most, so that its call, repeated or racing with itself, finds that one. */
+function idForOnce({ id, singleUse }: Pick<Token, 'id' | 'singleUse'>): { readonly id?: string } {
+  return singleUse ? { id: `prb_${digestOfText(id).slice(-ID_CHARACTERS)}` } : {}
 }
 
 /** @returns NOT_FOUND while the first look is under way */
