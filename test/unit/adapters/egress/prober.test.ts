@@ -167,8 +167,8 @@ describe('a probe', () => {
 
   test.each([
     ['says nothing', () => undefined, 'timeout'],
-    ['hangs up', (stream: ServerHttp2Stream) => void stream.session?.destroy(), 'no answer'],
-    ['refuses the stream', (stream: ServerHttp2Stream) => void stream.close(7), 'not HTTP'],
+    ['hangs up', (stream: ServerHttp2Stream) => stream.session?.destroy(), 'no answer'],
+    ['refuses the stream', (stream: ServerHttp2Stream) => stream.close(7), 'not HTTP'],
   ])('finds an HTTP error where an endpoint of HTTP/2 %s', async (_, answer, problem) => {
     const server = createSecureServer({ ...good }).on('stream', (stream) => {
       stream.on('error', () => undefined)
