@@ -10,7 +10,7 @@ import type { SecretSource } from '../domain/secrets/secret-source.ts'
 import type { InTransaction } from '../domain/work.ts'
 import type { Stores } from '../domain/stores.ts'
 import { createAct } from '../gateway/act.ts'
-import { renewCertificates } from '../gateway/renew-certificates.ts'
+import { checkRenewals, renewCertificates } from '../gateway/renew-certificates.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Undo } from '../kernel/started.ts'
 import type { PolicyEngine } from '../policy/policy-engine.ts'
@@ -52,8 +52,10 @@ export async function openCertificates(
   const ordering = { inTransaction, source, certificates, orders, authorities, clock, running }
   const { timeZone } = config.policy
   const act = createAct({ policy, auditLog, clock, timeZone, groupNames: () => groups.names() })
+  const renewing = { act, ordering, random: Math.random, log }
   const jobs = {
-    renew: () => renewCertificates({ act, ordering, random: Math.random, log }),
+    checkRenewals: () => checkRenewals(renewing),
+    renew: () => renewCertificates(renewing),
     resume: () => running.resume(),
   }
   return { ordering, jobs }

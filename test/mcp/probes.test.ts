@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { probesPerMinuteMax } from '../../src/domain/probes/run-probe.ts'
 import { type Agent, connect } from '../support/agent.ts'
 import { given } from '../support/given.ts'
 import { itemsOf } from '../support/items.ts'
@@ -34,6 +35,7 @@ beforeAll(async () => {
         riskLevel: 'low',
       },
       { name: 'support', groups: ['staging'], scopes: ['certificate:read', 'probe:read'] },
+      { name: 'busy', groups: ['staging'], scopes: ['probe:create'] },
       { name: 'stranger', groups: ['other'], scopes: ['probe:create', 'probe:read'] },
     ],
     secrets: [{ name: 'staging-login', groups: ['staging'], value: 'hunter2hunter2' }],
@@ -204,6 +206,21 @@ describe('S23: an agent that is told to smuggle a secret out', () => {
     expect(endpoint.requests.join('')).not.toContain('hunter2hunter2')
     expect(JSON.stringify((await gateway.api.get('/audit?limit=20')).body)).not.toContain('hunter2hunter2')
   })
+})
+
+test('an agent makes so many probes a minute, whichever of its tokens and replicas it asks', async () => {
+  const replica = await gateway.replica()
+  const { value } = await mint(gateway, 'busy', { ttlSeconds: 600 })
+  const { value: other } = await mint(gateway, 'busy', { ttlSeconds: 600 })
+  const agents = await Promise.all([connect(gateway.url, value), connect(replica.url, other)])
+  const ask = (index: number) =>
+    agents[index % 2]?.calls('certlocker_create_probe', { target: `127.0.0.1:${endpoint.port}` })
+  const answers = await Promise.all(Array.from({ length: probesPerMinuteMax + 5 }, (_, index) => ask(index)))
+  const codes = answers.map((answer) => answer?.structured['code'] ?? answer?.structured['status'])
+  expect(codes.filter((code) => code === 'ok')).toHaveLength(probesPerMinuteMax)
+  expect(codes.filter((code) => code === 'PROBE_LIMIT')).toHaveLength(5)
+  await Promise.all(agents.map((agent) => agent.close()))
+  await replica.stop()
 })
 
 describe('people', () => {

@@ -8,6 +8,9 @@ import { type NamePage, type Page, type Paged, paginate, paginateByName } from '
 import type { Probe, ProbeDraft, ProbeResult } from './probe.ts'
 import type { AddressResult, ProbeVerdict } from './probe-verdict.ts'
 
+/** The class of advisory locks under which somebody's probes are counted. */
+const COUNT_LOCK = 0x70726273
+
 const membership: Membership = { table: 'probe_groups', column: 'probe_id', id: 'probes.id' }
 
 interface ProbeRow {
@@ -48,6 +51,17 @@ export class ProbeStore {
   async findForUpdate(id: string): Promise<Probe | undefined> {
     await this.#db('probes').select('id').where({ id }).forUpdate()
     return this.find(id)
+  }
+
+  /** How many probes somebody made since then. Who else asks the same waits until the transaction ends. */
+  async countBy(createdBy: string, since: Date): Promise<number> {
+    await this.#db.raw('SELECT pg_advisory_xact_lock(?, hashtext(?))', [COUNT_LOCK, createdBy])
+    const found: { count: string } | undefined = await this.#db('probes')
+      .where('created_by', createdBy)
+      .andWhere('created_at', '>', since)
+      .count<{ count: string }>()
+      .first()
+    return Number(found?.count ?? 0)
   }
 
   /** The probe of that target in one of the groups that looked last. */

@@ -5,9 +5,14 @@ import { err, ok, type Result } from '../../kernel/result.ts'
 import { type Author, type Change, changeEntry } from '../audit/author.ts'
 import type { InTransaction } from '../work.ts'
 import { type Probe, probeResource, resultDetails } from './probe.ts'
+import type { ProbeStore } from './probe-store.ts'
 import type { ProbeTarget } from './probe-target.ts'
 import { normalFingerprint, overallVerdict } from './probe-verdict.ts'
 import { type Destination, isReachable, type Prober } from './prober.ts'
+
+/** Of one agent. */
+export const probesPerMinuteMax = 60
+const MINUTE_MS = 60_000
 
 /** Finds the fingerprint that an endpoint should serve by the name of a certificate. */
 export interface CertificateNames {
@@ -42,7 +47,8 @@ export interface NewProbe {
 /**
  * Puts a probe on record, looks at the endpoint for the first time, and puts on record what was seen.
  * The probe of a call that is repeated is found as it is, perhaps without a result yet.
- * @returns the probe with its result; PROBE_TARGET_FORBIDDEN for an address that must not be reached; REFERENCE_UNKNOWN for a
+ * @returns the probe with its result; PROBE_TARGET_FORBIDDEN for an address that must not be reached; PROBE_LIMIT
+ * for an agent that made so many within a minute; REFERENCE_UNKNOWN for a
  * certificate that is none
  */
 export async function createProbe(
@@ -60,6 +66,8 @@ export async function createProbe(
   const created = await deps.inTransaction(async (work) => {
     const known = await work.probes.find(id)
     if (known !== undefined) return ok({ probe: known, isNew: false })
+    if (author.on.agent !== undefined && (await isAtLimit(work.probes, author, createdAt)))
+      return err(fault('PROBE_LIMIT'))
     const draft = { id, target: target.text, expectCertificate: expected, everySeconds, groups, createdAt }
     const nextAt = everySeconds === null ? null : new Date(createdAt.getTime() + everySeconds * 1000)
     const probe = await work.probes.insert({ ...draft, createdBy: author.by.actor.id }, nextAt)
@@ -73,6 +81,11 @@ export async function createProbe(
   const { probe, isNew } = created.value
   if (!isNew) return ok(probe)
   return look(deps, author, { probe, target, destination, fingerprint: fingerprint.value }, signal)
+}
+
+/** Over all tokens and replicas of the agent, exactly: of calls at once, each counts those before it. */
+async function isAtLimit(probes: ProbeStore, { by }: ProbeAuthor, now: Date): Promise<boolean> {
+  return (await probes.countBy(by.actor.id, new Date(now.getTime() - MINUTE_MS))) >= probesPerMinuteMax
 }
 
 interface Look {

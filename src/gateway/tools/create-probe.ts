@@ -14,9 +14,7 @@ import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { AgentCaller } from '../caller.ts'
 import { defineTool, type Tool } from '../tool.ts'
-import { WindowLimit } from '../window-limit.ts'
 
-const PROBES_PER_MINUTE_MAX = 60
 const ID_CHARACTERS = 25
 
 const argumentsSchema = {
@@ -31,7 +29,6 @@ const argumentsSchema = {
 
 /** Looks at an endpoint and says what is wrong with it. Scope: `probe:create`. Never returns a body. */
 export function createProbe(deps: RunProbeDeps): Tool {
-  const limit = new WindowLimit({ calls: PROBES_PER_MINUTE_MAX, seconds: 60 })
   return defineTool<FromSchema<typeof argumentsSchema>, ProbeToolResult>({
     name: 'certlocker_create_probe',
     title: 'Probe an endpoint',
@@ -49,8 +46,7 @@ export function createProbe(deps: RunProbeDeps): Tool {
     run: async ({ caller, resource, arguments: args, signal }) => {
       if (resource.type !== 'probe_target' || resource.target === undefined) return err(fault('PROBE_TARGET_FORBIDDEN'))
       const { target, registered } = resource
-      const { agent, effectiveGroups } = caller.standing
-      if (!limit.take(agent.id, deps.clock.now()).allowed) return err(fault('PROBE_LIMIT'))
+      const { effectiveGroups } = caller.standing
       const listing = registered.map(({ name }) => name).filter((name) => effectiveGroups.includes(name))
       const groups = listing.length > 0 ? listing : effectiveGroups
       const destination = resource.destination ?? (await deps.prober.locate(target))

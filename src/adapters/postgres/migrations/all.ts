@@ -16,6 +16,7 @@ import * as bastions from './0020-bastions.ts'
 import * as policyBundles from './0017-policy-bundles.ts'
 import * as certificates from './0022-certificates.ts'
 import * as probes from './0023-probes.ts'
+import * as renewalChecks from './0025-renewal-checks.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -42,4 +43,5 @@ export const migrations: readonly Migration[] = [
   { name: '0017-policy-bundles', ...policyBundles },
   { name: '0022-certificates', ...certificates },
   { name: '0023-probes', ...probes },
+  { name: '0025-renewal-checks', ...renewalChecks },
 ]
