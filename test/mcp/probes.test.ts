@@ -213,7 +213,7 @@ test('an agent makes so many probes a minute, whichever of its tokens and replic
   const { value } = await mint(gateway, 'busy', { ttlSeconds: 600 })
   const { value: other } = await mint(gateway, 'busy', { ttlSeconds: 600 })
   const agents = await Promise.all([connect(gateway.url, value), connect(replica.url, other)])
-  const ask = (index: number) =>
+  const ask = async (index: number) =>
     agents[index % 2]?.calls('certlocker_create_probe', { target: `127.0.0.1:${endpoint.port}` })
   const answers = await Promise.all(Array.from({ length: probesPerMinuteMax + 5 }, (_, index) => ask(index)))
   const codes = answers.map((answer) => answer?.structured['code'] ?? answer?.structured['status'])
