@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DemoOutput } from './demo-output.ts'
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
-import { type Answered, type Asked, answeredText, ask } from './question.ts'
+import { type Answered, answeredText, ask, type Question } from './question.ts'
+import { renewalStory } from './renewal-story.ts'
 import { type Seeded, seed } from './seed.ts'
 
 export interface DemoFlags {
@@ -24,7 +25,7 @@ interface Shown {
 
 /**
  * The main job in one command: a real gateway with a throw-away data directory, a real MCP client, questions with three
- * different answers, a person who approves one of them, and the proof.
+ * different answers, a person who approves one of them, a certificate that is replaced, and the proof.
  * @returns 0 when everything was as promised, else 1
  */
 export async function demo({ keep, json }: DemoFlags, out: DemoOutput): Promise<number> {
@@ -50,21 +51,21 @@ export async function demo({ keep, json }: DemoFlags, out: DemoOutput): Promise<
   }
 }
 
-interface Question extends Asked {
-  readonly says: string
-  /** What people do before it is asked. @returns what they did */
-  readonly before?: () => Promise<string>
-}
-
 async function play(gateway: GatewayProcess, adminKey: string, say: (text: string) => void): Promise<Shown> {
   const { api, approver, tokens } = await seed(gateway.url, adminKey)
   const questions: Shown['questions'][number][] = []
-  for (const [index, question] of questionsOf(tokens, () => approveFirst(approver)).entries()) {
-    say(`${index + 1}. ${question.says}`)
-    if (question.before !== undefined) say(`   person   ${await question.before()}`)
-    const answered = await ask(gateway, question)
-    say(answeredText(answered))
-    questions.push({ says: question.says, ...answered })
+  const renewal = await renewalStory(api, tokens.certRenewal)
+  const all = [...questionsOf(tokens, () => approveFirst(approver)), ...renewal.questions]
+  try {
+    for (const [index, question] of all.entries()) {
+      say(`${index + 1}. ${question.says}`)
+      if (question.before !== undefined) say(`   person   ${await question.before()}`)
+      const answered = await ask(gateway, question)
+      say(answeredText(answered))
+      questions.push({ says: question.says, ...answered })
+    }
+  } finally {
+    renewal.close()
   }
   const verify = await api.get('/audit/verify')
   const verified = verify['ok'] === true

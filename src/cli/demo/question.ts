@@ -4,9 +4,26 @@ import type { GatewayProcess } from './gateway-process.ts'
 export interface Asked {
   readonly agent: string
   readonly token: string
-  readonly arguments: { readonly name: string }
-  readonly expected: { readonly status: string; readonly events: number; readonly message?: string }
+  /** Reads a secret when absent. */
+  readonly tool?: string
+  readonly arguments: Readonly<Record<string, unknown>>
+  readonly expected: {
+    readonly status: string
+    readonly events: number
+    readonly message?: string
+    /** How what people are shown of the answer begins. */
+    readonly shows?: string
+  }
 }
+
+export interface Question extends Asked {
+  readonly says: string
+  /** What people do before it is asked. @returns what they did */
+  readonly before?: () => Promise<string>
+}
+
+/** Enough for people to tell one from another. */
+const FINGERPRINT_CHARACTERS = 23
 
 /** One question with its decision, never with the value that an agent was given. */
 export interface Answered {
@@ -25,12 +42,12 @@ export interface Answered {
   readonly audit: readonly string[]
 }
 
-const tool = 'certlocker_get_secret'
+const secretTool = 'certlocker_get_secret'
 
 /** Asks one question as a real MCP client. */
 export async function ask(
   gateway: GatewayProcess,
-  { agent, token, arguments: args, expected }: Asked,
+  { agent, token, tool = secretTool, arguments: args, expected }: Asked,
 ): Promise<Answered> {
   const client = new Client({ name: agent, version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } })
   await client.connect(
@@ -42,8 +59,11 @@ export async function ask(
     const result = await client.callTool({ name: tool, arguments: args })
     const answer = fields(result.structuredContent)
     const [status, requestId] = [textOf(answer['status']), textOf(answer['requestId'])]
+    const message = summary(status, answer)
     const fits =
-      status === expected.status && (expected.message === undefined || answer['message'] === expected.message)
+      status === expected.status &&
+      (expected.message === undefined || message === expected.message) &&
+      message.startsWith(expected.shows ?? '')
     return {
       agent,
       tool,
@@ -51,7 +71,7 @@ export async function ask(
       decision: {
         status,
         code: textOf(answer['code']) || null,
-        message: summary(status, answer),
+        message,
         decisionId: textOf(answer['decisionId']),
         requestId,
       },
@@ -65,7 +85,7 @@ export async function ask(
 }
 
 /** The question, the decision with its reason, and the audit lines, for people. */
-export function answeredText({ arguments: args, decision, expected, asExpected, audit }: Answered): string {
+export function answeredText({ tool, arguments: args, decision, expected, asExpected, audit }: Answered): string {
   return [
     `   asks     ${tool} ${JSON.stringify(args)}`,
     `   answer   ${decision.status}: ${decision.message}`,
@@ -76,7 +96,24 @@ export function answeredText({ arguments: args, decision, expected, asExpected, 
 
 function summary(status: string, answer: Record<string, unknown>): string {
   if (status !== 'ok') return textOf(answer['message'])
+  const { items, verdict, addresses } = answer
+  if (Array.isArray(items)) return items.map(itemText).join('; ')
+  if (typeof verdict === 'string' && Array.isArray(addresses))
+    return `${verdict}; ${addresses.map(addressText).join('; ')}`
   return `version ${String(answer['version'])}, ${textOf(answer['value']).length} characters (the value went to the agent alone)`
+}
+
+function itemText(item: unknown): string {
+  const { name, version, notAfter } = fields(item)
+  return `${textOf(name)} version ${String(version)}, ends ${textOf(notAfter)}`
+}
+
+function addressText(seen: unknown): string {
+  const { address, chain, servedMatchesExpected } = fields(seen)
+  const { certificates } = fields(chain)
+  const { fingerprint } = fields(Array.isArray(certificates) ? certificates[0] : undefined)
+  const which = servedMatchesExpected === true ? 'the expected' : 'another'
+  return `${textOf(address)} serves ${which} certificate, ${textOf(fingerprint).slice(0, FINGERPRINT_CHARACTERS)}…`
 }
 
 function fields(value: unknown): Record<string, unknown> {
