@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { probesPerMinuteMax } from '../../src/domain/probes/run-probe.ts'
-import { type Agent, connect } from '../support/agent.ts'
+import { type Agent, clientKinds, connect } from '../support/agent.ts'
 import { given } from '../support/given.ts'
 import { itemsOf } from '../support/items.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
@@ -17,6 +17,7 @@ let endpoint: TlsEndpoint
 let expired: TlsEndpoint
 let renewal: Agent
 let support: Agent
+let supportToken: string
 let stranger: Agent
 
 beforeAll(async () => {
@@ -49,6 +50,7 @@ beforeAll(async () => {
   const forbidden = ['169.254.169.254:80', '169.254.169.254:443', '10.0.0.1:443', '[::1]:443']
   const { status } = await gateway.api.patch('/groups/staging', { probeTargets: [...probeTargets, ...forbidden] })
   expect(status).toBe(200)
+  supportToken = tokens['support'] ?? ''
   const open = (name: string) => connect(gateway.url, tokens[name] ?? '')
   ;[renewal, support, stranger] = await Promise.all([open('renewal'), open('support'), open('stranger')])
 })
@@ -60,7 +62,8 @@ afterAll(async () => {
 const events = async (type: string) => itemsOf((await gateway.api.get(`/audit?type=${type}&limit=200`)).body)
 
 describe('S7: is it down, or did the certificate expire', () => {
-  test('is answered by two read scopes from what others probed', async () => {
+  test.each(clientKinds)('is answered by two read scopes from what others probed (%s)', async (kind) => {
+    const support = await connect(gateway.url, supportToken, { kind })
     await renewal.calls('certlocker_create_probe', { target: '127.0.0.1:9' })
     await renewal.calls('certlocker_create_probe', { target: `127.0.0.1:${expired.port}` })
     expect(await support.toolNames()).not.toContain('certlocker_create_probe')
@@ -73,6 +76,7 @@ describe('S7: is it down, or did the certificate expire', () => {
       addresses: [{ expiry: { expired: true } }],
     })
     expect(over.text).not.toContain('PRIVATE KEY')
+    await support.close()
   })
 
   test('is not answered about probes of other groups, nor about what nobody probed', async () => {
