@@ -6,6 +6,7 @@ import type { CertificateAuthorities, CertificateAuthority } from '../domain/cer
 import { CertificateOrders } from '../domain/certificates/certificate-orders.ts'
 import { ChallengeStore } from '../domain/certificates/challenge-store.ts'
 import type { AuditLog } from '../domain/audit/audit-log.ts'
+import { sharedSecret } from '../domain/secrets/shared-secret.ts'
 import type { SecretSource } from '../domain/secrets/secret-source.ts'
 import type { InTransaction } from '../domain/work.ts'
 import type { Stores } from '../domain/stores.ts'
@@ -33,7 +34,9 @@ export async function openCertificates(
   undo: Undo,
 ) {
   const challenges = new ChallengeStore(knex)
-  const acme = await openAcme(config.acme, { keys: new AccountKeys({ knex, source, clock }), challenges, clock, log })
+  const keys = new AccountKeys({ knex, source, clock })
+  const readSetting = (name: string) => sharedSecret({ secrets: stores.secrets, source }, name)
+  const acme = await openAcme(config.acme, { keys, challenges, readSetting, clock, log })
   undo.push(() => acme.close())
   const all = [...acme.authorities, ...(pkiAuthority === undefined ? [] : [pkiAuthority])]
   const authorities: CertificateAuthorities = new Map(all.map((each) => [each.name, each]))

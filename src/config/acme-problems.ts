@@ -19,8 +19,15 @@ export async function acmeProblems({
   return [
     ...found.flat(),
     ...names.map((name, index) => nameProblem(name, names.indexOf(name) < index, `acme.issuers[${index}].name`)),
-    dns01 && (await fileProblem('acme.dns01.credentialsFile', dns01.credentialsFile)),
+    dns01 && (await dns01Problem(dns01)),
   ]
+}
+
+async function dns01Problem({ credentialsFile, credentialsSecret }: NonNullable<Config['acme']['dns01']>) {
+  const place = 'acme.dns01.credentialsFile'
+  if ((credentialsFile === undefined) === (credentialsSecret === undefined))
+    return { place, problem: 'or credentialsSecret is needed, one of them' }
+  return credentialsFile === undefined ? undefined : fileProblem(place, credentialsFile)
 }
 
 function nameProblem(name: string, isRepeated: boolean, place: string): ConfigProblem | undefined {

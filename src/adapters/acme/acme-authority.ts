@@ -134,8 +134,8 @@ export class AcmeAuthority implements CertificateAuthority {
     for (const { type, domain, token, keyAuthorization } of challenges) {
       const responder = this.#responder(type)
       if (responder === undefined) continue
-      must(await responder.present({ domain, token, keyAuthorization }))
-      settleMs = Math.max(settleMs, responder.settleMs)
+      const presented = must(await responder.present({ domain, token, keyAuthorization }))
+      settleMs = Math.max(settleMs, presented.settleMs)
     }
     return pending({ ...state, phase: 'presented', challenges }, 'the challenges are answered for', settleMs)
   }

@@ -45,8 +45,7 @@ export function webhookDns01({ url, token }: WebhookSettings): ChallengeResponde
     })
   return {
     type: 'dns-01',
-    settleMs: 0,
-    present: async (challenge) => done(await send('present', challenge)),
+    present: async (challenge) => done(await send('present', challenge), 0),
     remove: async (challenge) => void (await send('cleanup', challenge)),
   }
 }
@@ -82,15 +81,16 @@ export function cloudflareDns01({
   }
   return {
     type: 'dns-01',
-    settleMs: propagationSeconds * 1000,
     present: async (challenge) => {
       const zone = await zoneOf(challenge.domain)
       if (!zone.ok) return zone
       const record = recordOf(challenge)
-      if ((await idsOf(zone.value, record)).length > 0) return ok(undefined)
+      const settleMs = propagationSeconds * 1000
+      if ((await idsOf(zone.value, record)).length > 0) return ok({ settleMs })
       const { name, value } = record
       return done(
         await call('POST', `/zones/${zone.value}/dns_records`, { type: 'TXT', name, content: value, ttl: TTL_SECONDS }),
+        settleMs,
       )
     },
     remove: async (challenge) => {
@@ -124,8 +124,8 @@ async function spoken(url: string, question: HttpQuestion): Promise<Result<HttpA
   }
 }
 
-function done(answer: Result<HttpAnswer, Fault>): Result<void, Fault> {
-  return answer.ok ? ok(undefined) : answer
+function done(answer: Result<HttpAnswer, Fault>, settleMs: number): Result<{ readonly settleMs: number }, Fault> {
+  return answer.ok ? ok({ settleMs }) : answer
 }
 
 function parsed({ text }: HttpAnswer): unknown {

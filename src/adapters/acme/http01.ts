@@ -13,10 +13,9 @@ const REQUEST_MS = 10_000
 export function http01Responder(challenges: Pick<ChallengeStore, 'put' | 'remove'>, clock: Clock): ChallengeResponder {
   return {
     type: 'http-01',
-    settleMs: 0,
     present: async ({ token, keyAuthorization }) => {
       await challenges.put(token, keyAuthorization, new Date(clock.now()))
-      return ok(undefined)
+      return ok({ settleMs: 0 })
     },
     remove: ({ token }) => challenges.remove(token),
   }

@@ -12,10 +12,8 @@ export interface Challenge {
 /** Puts answers where a certificate authority looks for them. */
 export interface ChallengeResponder {
   readonly type: 'http-01' | 'dns-01'
-  /** How long an answer takes, once in place, to be found from everywhere. */
-  readonly settleMs: number
-  /** Puts an answer in place; again is as once. Resolves when it is, `settleMs` before the authority may look. */
-  present(challenge: Challenge): Promise<Result<void, Fault>>
+  /** Puts an answer in place; again is as once. Resolves when it is, with the time to wait before the authority looks. */
+  present(challenge: Challenge): Promise<Result<{ readonly settleMs: number }, Fault>>
   /** Takes it away. What cannot be taken away is left. */
   remove(challenge: Challenge): Promise<void>
 }

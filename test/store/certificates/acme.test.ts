@@ -24,6 +24,7 @@ let webhook: DnsService
 let cloudflare: DnsService
 let home: string
 let files = 0
+const secrets = new Map<string, string>()
 
 beforeAll(async () => {
   const started = await startPebble(
@@ -75,6 +76,15 @@ describe('dns-01', () => {
     },
   )
 
+  test('takes its credentials from a secret, whose newest version counts from the next order on', async () => {
+    const dns = { provider: 'cloudflare', credentialsSecret: 'dns' } as const
+    const early = await order({ dns01: dns }, ['s.edge.example'])
+    expect(early.setback?.fault).toMatchObject({ code: 'CONFIGURATION_INVALID' })
+    expect(early.setback?.fault.message).toContain('acme.dns01.credentialsSecret')
+    secrets.set('dns', JSON.stringify(dnsSettings.cloudflare()))
+    expect((await order({ dns01: dns }, ['s.edge.example'])).chain).toContain('BEGIN CERTIFICATE')
+  })
+
   test('ends the order with the reason where the zone is not at Cloudflare', async () => {
     const { setback } = await order({ dns01: await dns01('cloudflare') }, ['shop.example'])
     expect(setback?.fault).toMatchObject({ code: 'CHALLENGE_IMPOSSIBLE', message: expect.stringContaining('no zone') })
@@ -102,7 +112,7 @@ describe('dns-01', () => {
   })
 
   test.each([
-    ['no JSON', '{', 'no JSON file'],
+    ['no JSON', '{', 'or no JSON'],
     ['no url', '{"token": "x"}', 'webhook needs the text "url"'],
   ])('does not start with credentials of %s', async (_, text, reason) => {
     const credentialsFile = await fileOf(text)
@@ -184,7 +194,14 @@ function deps() {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const key = new Secret(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
   const challenges = { put: async () => undefined, find: async () => undefined, remove: async () => undefined }
-  return { keys: { obtain: async () => ok(key) }, challenges, clock: { now: () => Date.now() }, log: silentLog }
+  const readSetting = async (name: string) => ok(new Secret(secrets.get(name) ?? ''))
+  return {
+    keys: { obtain: async () => ok(key) },
+    challenges,
+    readSetting,
+    clock: { now: () => Date.now() },
+    log: silentLog,
+  }
 }
 
 async function dns01(provider: 'webhook' | 'cloudflare', settings: object = dnsSettings[provider]()) {

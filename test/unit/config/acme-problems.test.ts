@@ -57,6 +57,10 @@ describe('certificate authorities', () => {
     expect(await problems({ issuers: [right, right] })).toEqual([
       'acme.issuers[1].name is ours, as that of another issuer',
     ])
+    expect(await problems({ dns01: { provider: 'cloudflare', credentialsSecret: 'dns' } })).toEqual([])
+    expect(await problems({ dns01: { provider: 'cloudflare' } })).toHaveLength(1)
+    const both = { provider: 'cloudflare', credentialsFile: key, credentialsSecret: 'dns' }
+    expect(await problems({ dns01: both })).toHaveLength(1)
     const dns01 = { provider: 'cloudflare', credentialsFile: absent }
     expect((await problems({ dns01 }))[0]).toContain('acme.dns01.credentialsFile names')
   })
