@@ -6,12 +6,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, clientKinds, connect } from '../support/agent.ts'
 import { aCertificate } from '../support/certificates.ts'
 import { exercised } from '../support/components.ts'
+import { type DnsService, dnsWebhook } from '../support/dns-services.ts'
 import { given, owner } from '../support/given.ts'
 import { type Pebble, startPebble } from '../support/pebble.ts'
 import { type Person, person } from '../support/person.ts'
 import { restClient } from '../support/rest-client.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 import { type TlsEndpoint, tlsEndpoint } from '../support/tls-endpoint.ts'
+import { until } from '../support/until.ts'
 
 const GROUP = 'prod-edge'
 
@@ -20,6 +22,7 @@ let gateway: TestGateway
 let file: string
 let token: string
 let approver: Person
+let webhook: DnsService
 const endpoints: TlsEndpoint[] = []
 
 beforeAll(async () => {
@@ -28,17 +31,20 @@ beforeAll(async () => {
   pebble = started
   const { directoryUrl, caFile, http01Port } = pebble
   file = join(tmpdir(), `certlocker-story-${randomUUID()}.json`)
-  const acme = { issuers: [{ name: 'pebble', directoryUrl, caFile }], http01: { port: http01Port } }
+  const issuers = [{ name: 'pebble', directoryUrl, caFile }]
+  const dns01 = { provider: 'webhook', credentialsSecret: 'dns-webhook' }
+  const acme = { issuers, http01: { port: http01Port }, dns01 }
   await writeFile(file, JSON.stringify({ acme, egress: { privateCidrs: ['127.0.0.0/8'] } }))
   gateway = await testGateway({}, undefined, undefined, file)
   const scopes = ['certificate:read', 'certificate:request', 'probe:create', 'approval:request']
   const tokens = await given(gateway, { agents: [{ name: 'cert-renewal', groups: [GROUP], scopes, riskLevel: 'low' }] })
   token = tokens['cert-renewal'] ?? ''
+  webhook = await dnsWebhook(pebble.dnsUrl)
   approver = await person(gateway, 'bo@example.com', 'approver', [GROUP])
 })
 afterAll(async () => {
   await gateway?.stop()
-  await Promise.all([pebble?.stop(), ...endpoints.map((endpoint) => endpoint.stop())])
+  await Promise.all([pebble?.stop(), webhook?.stop(), ...endpoints.map((endpoint) => endpoint.stop())])
   if (file !== undefined) await rm(file)
 })
 
@@ -124,4 +130,24 @@ describe.each(clientKinds)('a certificate is renewed by an agent (%s)', (kind) =
     expect(told).toContain('CHG-7')
     expect(told).not.toContain('PRIVATE KEY')
   })
+})
+
+test('a wildcard is issued through a DNS service whose credentials are a secret, also one that came after the order', async () => {
+  const agent = await connect(gateway.url, token)
+  await gateway.api.patch(`/groups/${GROUP}`, { domains: ['*.edge.example'] })
+  const ask = () => agent.calls('certlocker_request_certificate', { domains: ['*.edge.example'], group: GROUP })
+  const [first] = await Promise.all([
+    ask(),
+    until(async () => {
+      const { body } = await gateway.api.get('/certificates/wildcard.edge.example/orders')
+      return JSON.stringify(body).includes('the shared secret dns-webhook, which is not there')
+    }).then(() => {
+      const value = JSON.stringify({ url: webhook.url })
+      return gateway.api.create('/secrets', { name: 'dns-webhook', groups: [GROUP], type: 'config', value })
+    }),
+  ])
+  const settled = first.structured['orderStatus'] === 'valid' ? first : await ask()
+  expect(settled.structured).toMatchObject({ orderStatus: 'valid', name: 'wildcard.edge.example', version: 0 })
+  expect(webhook.asked.map(({ body }) => body['action'])).toEqual(['present', 'cleanup'])
+  await agent.close()
 })
