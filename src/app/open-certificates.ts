@@ -6,11 +6,12 @@ import type { CertificateAuthorities, CertificateAuthority } from '../domain/cer
 import { CertificateOrders } from '../domain/certificates/certificate-orders.ts'
 import { ChallengeStore } from '../domain/certificates/challenge-store.ts'
 import type { AuditLog } from '../domain/audit/audit-log.ts'
+import { sharedSecret } from '../domain/secrets/shared-secret.ts'
 import type { SecretSource } from '../domain/secrets/secret-source.ts'
 import type { InTransaction } from '../domain/work.ts'
 import type { Stores } from '../domain/stores.ts'
 import { createAct } from '../gateway/act.ts'
-import { renewCertificates } from '../gateway/renew-certificates.ts'
+import { checkRenewals, renewCertificates } from '../gateway/renew-certificates.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Undo } from '../kernel/started.ts'
 import type { PolicyEngine } from '../policy/policy-engine.ts'
@@ -33,7 +34,9 @@ export async function openCertificates(
   undo: Undo,
 ) {
   const challenges = new ChallengeStore(knex)
-  const acme = await openAcme(config.acme, { keys: new AccountKeys({ knex, source, clock }), challenges, clock, log })
+  const keys = new AccountKeys({ knex, source, clock })
+  const readSetting = (name: string) => sharedSecret({ secrets: stores.secrets, source }, name)
+  const acme = await openAcme(config.acme, { keys, challenges, readSetting, clock, log })
   undo.push(() => acme.close())
   const all = [...acme.authorities, ...(pkiAuthority === undefined ? [] : [pkiAuthority])]
   const authorities: CertificateAuthorities = new Map(all.map((each) => [each.name, each]))
@@ -52,8 +55,10 @@ export async function openCertificates(
   const ordering = { inTransaction, source, certificates, orders, authorities, clock, running }
   const { timeZone } = config.policy
   const act = createAct({ policy, auditLog, clock, timeZone, groupNames: () => groups.names() })
+  const renewing = { act, ordering, random: Math.random, log }
   const jobs = {
-    renew: () => renewCertificates({ act, ordering, random: Math.random, log }),
+    checkRenewals: () => checkRenewals(renewing),
+    renew: () => renewCertificates(renewing),
     resume: () => running.resume(),
   }
   return { ordering, jobs }

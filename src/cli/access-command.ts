@@ -15,7 +15,7 @@ export function registerAccessCommand(program: Command, io: CliIo): void {
     .description('Who can reach a resource or an environment: people and agents, by which path, with which effect')
     .option('--resource <name>', 'id or name of a secret or host')
     .addOption(
-      new Option('--type <type>', 'which, where a secret and a host share the name').choices(['host', 'secret']),
+      new Option('--type <type>', 'which, where several share the name').choices(['certificate', 'host', 'secret']),
     )
     .addOption(new Option('--environment <environment>', 'everything of an environment').choices([...environments]))
     .option('--limit <number>', 'how many at most', parseLimit, LIST_ITEMS)

@@ -87,6 +87,8 @@ function optionFor({ name, flag: bare, schema }: Member): Option {
   if (type === 'integer') return new Option(`${flag} <number>`, description).argParser(parseInteger)
   if (type === 'array') return new Option(`${flag} <list>`, listHelp(description, items)).argParser(parseList)
   if (type === 'string') return new Option(`${flag} <text>`, description)
+  if (isTextOrNull(type))
+    return new Option(`${flag} <text|null>`, description).argParser((text) => (text === 'null' ? null : text))
   return new Option(`${flag} <json>`, description).argParser(parseJson)
 }
 
@@ -106,6 +108,10 @@ function listHelp(said: string, items: unknown): string {
 
 function isSensitive(schema: object): boolean {
   return 'x-sensitive' in schema && schema['x-sensitive'] === true
+}
+
+function isTextOrNull(type: unknown): boolean {
+  return Array.isArray(type) && type.length === 2 && type[0] === 'string' && type[1] === 'null'
 }
 
 function parseBoolean(text: string): boolean {

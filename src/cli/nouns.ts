@@ -1,11 +1,15 @@
 import { createAgentSchema, reasonSchema, updateAgentSchema } from '../domain/agents/agent.schema.ts'
 import { approvalCommentSchema } from '../domain/approvals/approval.schema.ts'
-import { createCertificateSchema } from '../domain/certificates/certificate.schema.ts'
+import {
+  addCertificateVersionSchema,
+  createCertificateSchema,
+  updateCertificateSchema,
+} from '../domain/certificates/certificate.schema.ts'
 import { createGroupSchema, updateGroupSchema } from '../domain/groups/group.schema.ts'
 import { createHostSchema, updateHostSchema } from '../domain/hosts/host.schema.ts'
 import { createApiKeySchema } from '../domain/people/api-key.schema.ts'
 import { createPersonSchema, updatePersonSchema } from '../domain/people/person.schema.ts'
-import { createProbeSchema } from '../domain/probes/probe.schema.ts'
+import { createProbeSchema, updateProbeSchema } from '../domain/probes/probe.schema.ts'
 import {
   addSecretVersionSchema,
   createSecretSchema,
@@ -216,6 +220,14 @@ export const nouns: readonly Noun[] = [
       { ...create('/certificates', createCertificateSchema), name: 'request', about: 'Have one issued' },
       { ...create('/certificates', createCertificateSchema), name: 'upload', about: 'Upload one that exists' },
       show('/certificates'),
+      update('/certificates', updateCertificateSchema),
+      {
+        name: 'add-version',
+        about: 'Upload its next version',
+        method: 'POST',
+        path: '/certificates/:id/versions',
+        body: addCertificateVersionSchema,
+      },
       { name: 'renew', about: 'Have its next version issued', method: 'POST', path: '/certificates/:id/renew' },
       {
         name: 'versions',
@@ -239,7 +251,12 @@ export const nouns: readonly Noun[] = [
     name: 'probes',
     about: 'What endpoints serve',
     columns: ['target', 'verdict', 'checkedAt', 'everySeconds', 'groups', 'id'],
-    verbs: [list('/probes', ['group', 'target']), create('/probes', createProbeSchema), show('/probes')],
+    verbs: [
+      list('/probes', ['group', 'target']),
+      create('/probes', createProbeSchema),
+      show('/probes'),
+      update('/probes', updateProbeSchema),
+    ],
   },
   {
     name: 'sessions',

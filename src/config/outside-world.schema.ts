@@ -151,7 +151,7 @@ export const acmeSchema = {
     dns01: {
       type: 'object',
       additionalProperties: false,
-      required: ['provider', 'credentialsFile'],
+      required: ['provider'],
       properties: {
         provider: {
           type: 'string',
@@ -162,7 +162,13 @@ export const acmeSchema = {
           type: 'string',
           'x-path': true,
           description:
-            'What it needs, as JSON: `{url, token}` of a webhook, `{apiToken, zoneId}` at Cloudflare; token and zoneId may be left out',
+            'File with what it needs, as JSON: `{url, token}` of a webhook, `{apiToken, zoneId, propagationSeconds}` at Cloudflare; token, zoneId and propagationSeconds (10) may be left out',
+        },
+        credentialsSecret: {
+          type: 'string',
+          minLength: 1,
+          maxLength: 128,
+          description: 'Shared secret whose value is that, in place of the file; its newest version counts at once',
         },
       },
     },

@@ -1,17 +1,16 @@
-import { X509Certificate } from 'node:crypto'
-import { access, constants, readFile } from 'node:fs/promises'
 import { parseCidr } from '../kernel/cidr.ts'
 import { isLoopback } from '../kernel/loopback.ts'
-import { privateFileProblem } from '../kernel/private-file.ts'
 import type { Secret } from '../kernel/secret.ts'
+import { acmeProblems } from './acme-problems.ts'
 import type { Config } from './config.schema.ts'
 import type { ConfigProblem } from './config-problem.ts'
+import { certificatesProblem, fileProblem, keyFileProblem } from './file-problems.ts'
 import { keyFileOf } from './key-file-setting.ts'
 import { plaintextProblem } from './plaintext-problem.ts'
 
 /** What no schema can say about settings of the right form. */
 export async function settingProblems(config: Config): Promise<readonly ConfigProblem[]> {
-  const { http, egress, policy, database, vault, launcher, notifications } = config
+  const { http, egress, policy, database, vault, launcher, notifications, acme } = config
   return [
     plaintextProblem(config),
     database.url && databaseUrlProblem(database.url),
@@ -36,6 +35,10 @@ export async function settingProblems(config: Config): Promise<readonly ConfigPr
       ? undefined
       : await fileProblem('launcher.oidc.jwksFile', launcher.oidc.jwksFile),
     vault.caFile === undefined ? undefined : await certificatesProblem('vault.caFile', vault.caFile),
+    vault.pkiRole !== undefined && vault.mounts.pki === undefined
+      ? { place: 'vault.pkiRole', problem: 'is given without vault.mounts.pki, so nothing would be signed under it' }
+      : undefined,
+    ...(await acmeProblems(acme)),
   ].filter((problem) => problem !== undefined)
 }
 
@@ -106,37 +109,4 @@ function isTimeZone(timeZone: string): boolean {
 function networkProblem(place: string, text: string): ConfigProblem | undefined {
   if (parseCidr(text) !== undefined) return undefined
   return { place, problem: `has ${text}, which is not a network such as 10.0.0.0/24, without bits after the prefix` }
-}
-
-async function fileProblem(place: string, file: string): Promise<ConfigProblem | undefined> {
-  try {
-    await access(file, constants.R_OK)
-    return undefined
-  } catch {
-    return { place, problem: `names ${file}, which cannot be read` }
-  }
-}
-
-/** Found here, since TLS passes over what is no certificate, and every server is unknown then. */
-async function certificatesProblem(place: string, file: string): Promise<ConfigProblem | undefined> {
-  const unreadable = await fileProblem(place, file)
-  if (unreadable !== undefined) return unreadable
-  const blocks = (await readFile(file, 'utf8')).match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? []
-  if (blocks.length > 0 && blocks.every(isCertificate)) return undefined
-  return { place, problem: `names ${file}, which does not hold certificates in PEM, all of them whole` }
-}
-
-function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).raw.length > 0
-  } catch {
-    return false
-  }
-}
-
-async function keyFileProblem(place: string, file: string): Promise<ConfigProblem | undefined> {
-  const unreadable = await fileProblem(place, file)
-  if (unreadable !== undefined) return unreadable
-  const problem = await privateFileProblem(file)
-  return problem === undefined ? undefined : { place, problem: `names a file that is not private: ${problem}` }
 }

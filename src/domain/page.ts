@@ -122,5 +122,5 @@ function parseCursor(cursor: string): { createdAt: Date; id: string } | undefine
 }
 
 function parseNameCursor(cursor: string): string | undefined {
-  return /^\["([a-z0-9][a-z0-9._-]{0,127})"\]$/.exec(Buffer.from(cursor, 'base64url').toString())?.[1]
+  return /^\["([^"\\\p{C}]{1,2048})"\]$/u.exec(Buffer.from(cursor, 'base64url').toString())?.[1]
 }

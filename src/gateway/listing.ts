@@ -26,16 +26,22 @@ export function createActionsOn(deps: QuestionDeps & { readonly policy: PolicyEn
   let evaluations = 0
   return async (caller, tools, resource) => {
     const actions: Record<string, 'allow' | 'require_approval'> = {}
+    const args = argumentsFor(resource)
+    const history = await deps.history.of(caller.standing.agent.id, deps.clock.now())
     for (const tool of tools) {
       if (++evaluations % EVALUATIONS_PER_TURN === 0) await yieldToEventLoop()
-      const args = resource.type === 'none' ? {} : { name: resource.name }
-      const history = await deps.history.of(caller.standing.agent.id, deps.clock.now())
       const input = agentQuestion(deps, { caller, tool, arguments: args, resource, history, keyDigest: null })
       const { effect } = enforceable(deps.policy.decide(input).decision, tool.action)
       if (effect !== 'deny') actions[tool.name] = effect
     }
     return actions
   }
+}
+
+function argumentsFor(resource: Identified): object {
+  if (resource.type === 'none') return {}
+  const { type, name } = resource
+  return type === 'probe' || type === 'probe_target' ? { target: name } : { name }
 }
 
 /** One kind of resource in a list, read in name order. */

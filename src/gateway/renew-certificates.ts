@@ -1,6 +1,8 @@
 import { type OpenOrderDeps, orderRenewal } from '../domain/certificates/open-order.ts'
 import type { CertificateOrders } from '../domain/certificates/certificate-orders.ts'
 import type { Certificate } from '../domain/certificates/certificate.ts'
+import type { RenewalWindow } from '../domain/certificates/certificate-authority.ts'
+import { renewalCheckMs } from '../domain/certificates/certificate-store.ts'
 import { renewalTime } from '../domain/certificates/renewal-time.ts'
 import { newId } from '../kernel/ids.ts'
 import type { Log } from '../kernel/log.ts'
@@ -11,6 +13,10 @@ import type { OperatorCaller } from './caller.ts'
 
 const BATCH = 20
 const REFUSED_AGAIN_MS = 3_600_000
+/** Longer than a batch takes: a replica that died over it leaves it to the others then. */
+const RECLAIM_MS = 600_000
+const CHECK_MS_MIN = 60_000
+const CHECK_MS_MAX = 86_400_000
 
 export interface RenewCertificatesDeps {
   readonly act: Act
@@ -26,6 +32,28 @@ export interface RenewCertificatesDeps {
 export async function renewCertificates(deps: RenewCertificatesDeps): Promise<void> {
   const { certificates, clock } = deps.ordering
   for (const certificate of await certificates.listDue(new Date(clock.now()), BATCH)) await renew(deps, certificate)
+}
+
+/**
+ * Asks the authorities again when certificates are to be renewed: one that has to revoke brings the time forward, and who
+ * looked only when the old time had come would be too late.
+ */
+export async function checkRenewals({ ordering, random }: RenewCertificatesDeps): Promise<void> {
+  const { certificates, authorities, clock } = ordering
+  const now = clock.now()
+  const claimed = await certificates.claimRenewalChecks(new Date(now), new Date(now + RECLAIM_MS), BATCH)
+  for (const { id, currentVersion, issuer, current, renewAt } of claimed) {
+    const version = currentVersion === null ? undefined : await certificates.findVersion(id, currentVersion)
+    const window = version && (await authorities.get(issuer ?? '')?.renewalWindow(version.chain))
+    if (window !== undefined && current !== null && renewAt !== null && !isWithin(window, renewAt))
+      await certificates.setRenewAt(id, renewalTime(current, window, random()))
+    const wanted = window?.retryAfterMs ?? renewalCheckMs
+    await certificates.setRenewalCheckAt(id, new Date(now + Math.min(CHECK_MS_MAX, Math.max(CHECK_MS_MIN, wanted))))
+  }
+}
+
+function isWithin({ start, end }: RenewalWindow, at: Date): boolean {
+  return start <= at && at <= end
 }
 
 async function renew({ act, ordering, random, log }: RenewCertificatesDeps, certificate: Certificate): Promise<void> {

@@ -29,7 +29,7 @@ const PROBES_MS = 1_000
 const PRUNE_MS = 3_600_000
 const VAULT_TOKEN_MS = 2_000
 const ORDERS_MS = 1_000
-const RENEWAL_MS = 10_000
+const RENEWAL_MS = 2_000
 
 export interface GatewayJobDeps {
   readonly knex: Knex
@@ -43,7 +43,7 @@ export interface GatewayJobDeps {
   readonly prober: Prober
   readonly certificateNames: CertificateNames
   readonly inputDays: number
-  readonly certificates: { renew(): Promise<void>; resume(): Promise<void> }
+  readonly certificates: { checkRenewals(): Promise<void>; renew(): Promise<void>; resume(): Promise<void> }
 }
 
 /** The whole table: what the gateway does again and again, and how often. */
@@ -67,6 +67,7 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
     { name: 'prune-probes', everyMs: PRUNE_MS, run: () => pruneProbes(deps) },
     { name: 'finish-kills', everyMs: EXPIRY_MS, run: () => finishKills(deps) },
     { name: 'resume-certificate-orders', everyMs: ORDERS_MS, run: () => deps.certificates.resume() },
+    { name: 'check-renewals', everyMs: RENEWAL_MS, run: () => deps.certificates.checkRenewals() },
     { name: 'renew-certificates', everyMs: RENEWAL_MS, run: () => deps.certificates.renew() },
   ]
 }

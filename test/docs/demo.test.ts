@@ -26,8 +26,13 @@ test(
     )
     expect(stdout).toMatch(/audit {4}APPROVAL_CONSUMED agent=deploy-bot resource=prod-deploy-key /u)
     expect(stdout).toMatch(/5\. It ran once[^]*answer {3}approval_required/u)
+    expect(stdout).toMatch(/6\. cert-renewal looks[^]*answer {3}ok: edge-certificate version 0, ends 20/u)
+    expect(stdout).toMatch(
+      /7\. [^]*person {3}an admin uploads version 1 [^]*answer {3}ok: wrong_certificate; 127\.0\.0\.1 /u,
+    )
+    expect(stdout).toMatch(/8\. [^]*answer {3}ok: up; 127\.0\.0\.1 serves the expected certificate/u)
     expect(stdout).toMatch(/✔ The audit log verifies: \d+ events/u)
-    expect(stdout).toMatch(/^(?:SSH is left out: .*sshd.*|6\. hermes-ops [^]*7\. .*)$/mu)
+    expect(stdout).toMatch(/^(?:SSH is left out: .*sshd.*|9\. hermes-ops [^]*10\. .*)$/mu)
     expect(stdout).toContain('What next')
   },
   DEMO_MS_MAX,
@@ -63,6 +68,9 @@ test(
         { agent: 'deploy-bot', decision: { status: 'approval_required', code: 'APPROVAL_PRODUCTION' } },
         { agent: 'deploy-bot', decision: { status: 'ok' } },
         { agent: 'deploy-bot', decision: { status: 'approval_required' } },
+        { agent: 'cert-renewal', tool: 'certlocker_list_allowed_resources', decision: { status: 'ok' } },
+        { agent: 'cert-renewal', tool: 'certlocker_create_probe', asExpected: true },
+        { agent: 'cert-renewal', tool: 'certlocker_create_probe', asExpected: true },
         { agent: 'hermes-ops', decision: { status: 'ok', message: expect.stringContaining('recorded') } },
         { agent: 'hermes-ops', decision: { status: 'ok', message: 'exit code 0, Linux' }, audit: { length: 4 } },
         { agent: 'hermes-ops', decision: { status: 'denied', code: 'GROUP_MISMATCH' } },

@@ -55,7 +55,7 @@ beforeAll(async () => {
     simulation: createSimulation({ ...operators, history, hmacKey: Buffer.alloc(32) }),
     signer: { publicKey: unavailable },
     recordingsDir: '/nonexistent',
-    catalog: { tools: [], toolsOn: { certificate: [], host: [], secret: [] } },
+    catalog: { tools: [], toolsOn: { certificate: [], host: [], probe: [], probe_target: [], secret: [] } },
     stores,
     inTransaction,
     clock,

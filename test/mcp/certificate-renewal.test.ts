@@ -129,6 +129,18 @@ test('certificates renew themselves when their time has come, each by a decision
   expect(body['items']).toMatchObject([{ version: 1, requestedBy: 'svc_renewal' }, { version: 0 }])
 })
 
+test('an authority that brings the time of a renewal forward is heard before the old time has come', async () => {
+  await renewer.calls('certlocker_request_certificate', { domains: ['early.edge.example'], group: 'edge' })
+  const early = async () => (await gateway.api.get('/certificates/early.edge.example')).body
+  expect(Date.parse(String((await early())['renewAt']))).toBeGreaterThan(Date.now() + 86_400_000)
+  const versions = await gateway.api.get('/certificates/early.edge.example/versions')
+  await pebble.openRenewalWindow(JSON.parse(JSON.stringify(versions.body['items']))[0].chain)
+  await withSql((client) =>
+    client.query("UPDATE certificates SET check_renewal_at = now() WHERE name = 'early.edge.example'"),
+  )
+  await until(async () => (await early())['version'] === 1)
+})
+
 test('an order goes on after the gateway was stopped in the middle of it, and no second one is placed', async () => {
   const { body } = await gateway.api.post('/certificates', {
     name: 'moved',

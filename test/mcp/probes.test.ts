@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Agent, connect } from '../support/agent.ts'
+import { probesPerMinuteMax } from '../../src/domain/probes/run-probe.ts'
+import { type Agent, clientKinds, connect } from '../support/agent.ts'
 import { given } from '../support/given.ts'
 import { itemsOf } from '../support/items.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
@@ -16,6 +17,7 @@ let endpoint: TlsEndpoint
 let expired: TlsEndpoint
 let renewal: Agent
 let support: Agent
+let supportToken: string
 let stranger: Agent
 
 beforeAll(async () => {
@@ -34,6 +36,7 @@ beforeAll(async () => {
         riskLevel: 'low',
       },
       { name: 'support', groups: ['staging'], scopes: ['certificate:read', 'probe:read'] },
+      { name: 'busy', groups: ['staging'], scopes: ['probe:create'] },
       { name: 'stranger', groups: ['other'], scopes: ['probe:create', 'probe:read'] },
     ],
     secrets: [{ name: 'staging-login', groups: ['staging'], value: 'hunter2hunter2' }],
@@ -47,6 +50,7 @@ beforeAll(async () => {
   const forbidden = ['169.254.169.254:80', '169.254.169.254:443', '10.0.0.1:443', '[::1]:443']
   const { status } = await gateway.api.patch('/groups/staging', { probeTargets: [...probeTargets, ...forbidden] })
   expect(status).toBe(200)
+  supportToken = tokens['support'] ?? ''
   const open = (name: string) => connect(gateway.url, tokens[name] ?? '')
   ;[renewal, support, stranger] = await Promise.all([open('renewal'), open('support'), open('stranger')])
 })
@@ -58,7 +62,8 @@ afterAll(async () => {
 const events = async (type: string) => itemsOf((await gateway.api.get(`/audit?type=${type}&limit=200`)).body)
 
 describe('S7: is it down, or did the certificate expire', () => {
-  test('is answered by two read scopes from what others probed', async () => {
+  test.each(clientKinds)('is answered by two read scopes from what others probed (%s)', async (kind) => {
+    const support = await connect(gateway.url, supportToken, { kind })
     await renewal.calls('certlocker_create_probe', { target: '127.0.0.1:9' })
     await renewal.calls('certlocker_create_probe', { target: `127.0.0.1:${expired.port}` })
     expect(await support.toolNames()).not.toContain('certlocker_create_probe')
@@ -71,6 +76,7 @@ describe('S7: is it down, or did the certificate expire', () => {
       addresses: [{ expiry: { expired: true } }],
     })
     expect(over.text).not.toContain('PRIVATE KEY')
+    await support.close()
   })
 
   test('is not answered about probes of other groups, nor about what nobody probed', async () => {
@@ -81,6 +87,39 @@ describe('S7: is it down, or did the certificate expire', () => {
     expect(byTarget.structured).toMatchObject({ status: 'denied', code: 'RESOURCE_UNKNOWN' })
     const none = await support.calls('certlocker_get_probe', { target: 'never.example.com:443' })
     expect(none.structured).toMatchObject({ status: 'denied', code: 'RESOURCE_UNKNOWN' })
+  })
+})
+
+describe('the list of allowed resources', () => {
+  const list = async (agent: Agent, args: object = {}) =>
+    itemsOf((await agent.calls('certlocker_list_allowed_resources', { type: 'probe', ...args })).structured)
+
+  test('shows the endpoints that may be probed and the probes that may be read, each to whom it concerns', async () => {
+    const target = `127.0.0.1:${endpoint.port}`
+    const [one] = await list(renewal, { query: target })
+    expect(one).toMatchObject({
+      type: 'probe',
+      name: target,
+      groups: ['staging'],
+      environment: 'staging',
+      version: null,
+    })
+    expect(one).toMatchObject({ actions: { certlocker_create_probe: 'allow', certlocker_get_probe: 'allow' } })
+    const [read] = await list(support, { query: target })
+    expect(read).toMatchObject({ name: target, actions: { certlocker_get_probe: 'allow' } })
+    expect(read).not.toMatchObject({ actions: { certlocker_create_probe: 'allow' } })
+    expect(await list(stranger)).toEqual([])
+  })
+
+  test('leaves out what the policy would refuse, and goes on page by page', async () => {
+    const names = (await list(renewal)).map(({ name }) => String(name))
+    expect(
+      names.filter((name) => name.startsWith('169.254.') || name.startsWith('10.') || name.includes('::1')),
+    ).toEqual([])
+    const first = await renewal.calls('certlocker_list_allowed_resources', { type: 'probe', limit: 1 })
+    const cursor = first.structured['nextCursor']
+    const rest = await renewal.calls('certlocker_list_allowed_resources', { type: 'probe', cursor })
+    expect([...itemsOf(first.structured), ...itemsOf(rest.structured)].map(({ name }) => name)).toEqual(names)
   })
 })
 
@@ -118,7 +157,19 @@ describe('S5: a renewal is proven by a probe', () => {
     const { value } = await mint(gateway, 'renewal', { singleUse: true, ttlSeconds: 600 })
     const once = await connect(gateway.url, value)
     const target = `127.0.0.1:${endpoint.port}`
-    expect((await once.calls('certlocker_create_probe', { target })).structured).toMatchObject({ status: 'ok' })
+    const key = { 'certlocker/idempotencyKey': 'job-17' }
+    const racing = await Promise.all([1, 2].map(() => once.calls('certlocker_create_probe', { target }, key)))
+    expect(racing.map(({ structured }) => structured['status'])).toContain('ok')
+    const asked = endpoint.handshakes()
+    const repeated = await once.calls('certlocker_create_probe', { target }, key)
+    expect(repeated.structured).toMatchObject({ status: 'ok', verdict: 'up' })
+    for (const { structured } of racing)
+      if (structured['status'] === 'ok') expect(structured['probeId']).toBe(repeated.structured['probeId'])
+    expect(endpoint.handshakes()).toBe(asked)
+    const made = (await events('PROBE_CREATED')).filter((event) =>
+      JSON.stringify(event).includes(String(repeated.structured['probeId'])),
+    )
+    expect(made).toHaveLength(1)
     const again = await once.calls('certlocker_create_probe', { target: '127.0.0.1:9' })
     expect(again.structured).toMatchObject({ status: 'denied', code: 'TOKEN_SPENT' })
     expect((await once.calls('certlocker_get_probe', { target })).structured).toMatchObject({ status: 'ok' })
@@ -161,6 +212,21 @@ describe('S23: an agent that is told to smuggle a secret out', () => {
   })
 })
 
+test('an agent makes so many probes a minute, whichever of its tokens and replicas it asks', async () => {
+  const replica = await gateway.replica()
+  const { value } = await mint(gateway, 'busy', { ttlSeconds: 600 })
+  const { value: other } = await mint(gateway, 'busy', { ttlSeconds: 600 })
+  const agents = await Promise.all([connect(gateway.url, value), connect(replica.url, other)])
+  const ask = async (index: number) =>
+    agents[index % 2]?.calls('certlocker_create_probe', { target: `127.0.0.1:${endpoint.port}` })
+  const answers = await Promise.all(Array.from({ length: probesPerMinuteMax + 5 }, (_, index) => ask(index)))
+  const codes = answers.map((answer) => answer?.structured['code'] ?? answer?.structured['status'])
+  expect(codes.filter((code) => code === 'ok')).toHaveLength(probesPerMinuteMax)
+  expect(codes.filter((code) => code === 'PROBE_LIMIT')).toHaveLength(5)
+  await Promise.all(agents.map((agent) => agent.close()))
+  await replica.stop()
+})
+
 describe('people', () => {
   test('make probes, once or again and again, and read what they found', async () => {
     const target = `https://127.0.0.1:${endpoint.port}/`
@@ -199,6 +265,15 @@ describe('a scheduled probe', () => {
     const { rows } = await database.query('SELECT next_at > now() AS later FROM probes WHERE target = $1', [target])
     expect(rows).toEqual([{ later: true }])
     await database.end()
+    const stopped = await gateway.api.patch(`/probes/${String(body['id'])}`, { everySeconds: null })
+    expect(stopped).toMatchObject({ status: 200, body: { everySeconds: null, verdict: 'down' } })
+    expect(await gateway.api.patch(`/probes/${String(body['id'])}`, { target: '127.0.0.1:9' })).toMatchObject({
+      status: 400,
+    })
+    const unknown = await gateway.api.patch(`/probes/${String(body['id'])}`, { expectCertificate: 'none' })
+    expect(unknown).toMatchObject({ status: 400, body: { error: { code: 'REFERENCE_UNKNOWN' } } })
+    const [updated] = await events('PROBE_UPDATED')
+    expect(updated).toMatchObject({ details: { before: { everySeconds: 10 }, after: { everySeconds: null } } })
     const [completed] = await events('PROBE_COMPLETED')
     expect(completed).toMatchObject({ actor: { kind: 'system' }, details: { verdict: 'down' } })
   })

@@ -27,8 +27,15 @@ export interface Pebble {
 // A server ends with its input, so also when the test's process dies.
 const SCRIPT = 'exec 3<&0; "$0" "$@" </dev/null & pid=$!; cat <&3 >/dev/null; kill "$pid"; wait "$pid"'
 
-/** Starts Pebble and its challenge test server. @param settings further environment, such as PEBBLE_WFE_NONCEREJECT */
-export async function startPebble(settings: Readonly<Record<string, string>> = {}): Promise<Pebble | undefined> {
+/**
+ * Starts Pebble and its challenge test server.
+ * @param settings further environment, such as PEBBLE_WFE_NONCEREJECT
+ * @param further members of its configuration, such as `externalAccountMACKeys`
+ */
+export async function startPebble(
+  settings: Readonly<Record<string, string>> = {},
+  further: Readonly<Record<string, unknown>> = {},
+): Promise<Pebble | undefined> {
   const [pebble, challenges] = [await obtainGoTool(goTools.pebble), await obtainGoTool(goTools.pebbleChallenges)]
   if (typeof pebble === 'string' || typeof challenges === 'string') return undefined
   const home = await mkdtemp(join(tmpdir(), 'certlocker-pebble-'))
@@ -48,6 +55,7 @@ export async function startPebble(settings: Readonly<Record<string, string>> = {
       retryAfter: { authz: 1, order: 1 },
       externalAccountBindingRequired: false,
       profiles: { default: { description: 'default', validityPeriod: 7_776_000 } },
+      ...further,
     },
   }
   await writeFile(files.config, JSON.stringify(config))

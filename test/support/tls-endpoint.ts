@@ -58,6 +58,8 @@ export interface TlsEndpoint {
   readonly port: number
   /** What it was asked, the head of each request. */
   readonly requests: readonly string[]
+  /** How many it completed. */
+  handshakes(): number
   /** Serves another certificate from the next handshake on, as a proxy that was reloaded. */
   reload(certificate: Certificate): void
   stop(): Promise<void>
@@ -76,8 +78,10 @@ export async function tlsEndpoint(
   let context = createSecureContext(first)
   const requests: string[] = []
   const sockets = new Set<TLSSocket>()
+  let handshakes = 0
   const server = createServer({ ...first, SNICallback: (_name, done) => done(null, context) }, (socket) => {
     sockets.add(socket)
+    handshakes++
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => undefined)
     socket.once('data', (request) => {
@@ -91,6 +95,7 @@ export async function tlsEndpoint(
   return {
     port,
     requests,
+    handshakes: () => handshakes,
     reload: (next) => {
       context = createSecureContext(next)
       server.setSecureContext(next)

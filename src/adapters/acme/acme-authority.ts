@@ -128,13 +128,16 @@ export class AcmeAuthority implements CertificateAuthority {
     const challenges: AnsweredChallenge[] = []
     for (const url of textsAt(order.json, 'authorizations')) {
       const { json } = await this.#deps.client.post(url)
-      if (textAt(json, 'status') === 'pending') challenges.push(this.#chosen(json, thumbprint))
+      if (statusIn(json) === 'pending') challenges.push(this.#chosen(json, thumbprint))
     }
+    let settleMs = 0
     for (const { type, domain, token, keyAuthorization } of challenges) {
-      const presented = await this.#responder(type)?.present({ domain, token, keyAuthorization })
-      if (presented !== undefined) must(presented)
+      const responder = this.#responder(type)
+      if (responder === undefined) continue
+      const presented = must(await responder.present({ domain, token, keyAuthorization }))
+      settleMs = Math.max(settleMs, presented.settleMs)
     }
-    return pending({ ...state, phase: 'presented', challenges }, 'the challenges are answered for')
+    return pending({ ...state, phase: 'presented', challenges }, 'the challenges are answered for', settleMs)
   }
 
   #chosen(authorization: unknown, thumbprint: string): AnsweredChallenge {
@@ -154,7 +157,7 @@ export class AcmeAuthority implements CertificateAuthority {
   async #answer(state: AcmeState): Promise<Advance> {
     for (const { url } of state.challenges) {
       const { json } = await this.#deps.client.post(url)
-      if (textAt(json, 'status') === 'pending') await this.#deps.client.post(url, {})
+      if (statusIn(json) === 'pending') await this.#deps.client.post(url, {})
     }
     return pending({ ...state, phase: 'answered' }, 'the challenges are being looked at', POLL_MS)
   }
@@ -180,7 +183,11 @@ export class AcmeAuthority implements CertificateAuthority {
   async #collect(state: AcmeState): Promise<Advance> {
     const { status, json, waitMs } = await this.#order(state)
     const url = textAt(json, 'certificate')
-    if (status === 'valid' && url !== undefined) return { status, chain: (await this.#deps.client.post(url)).text }
+    if (status === 'valid' && url !== undefined) {
+      const chain = (await this.#deps.client.post(url)).text
+      if (!chain.includes('-----BEGIN CERTIFICATE-----')) throw new NoAnswer('its answer is no certificate')
+      return { status, chain }
+    }
     // The request to finalize it never arrived.
     const phase = status === 'ready' ? 'ready' : state.phase
     return { ...pending({ ...state, phase }, 'the certificate is being issued', waitMs), status: 'processing' }
@@ -212,6 +219,13 @@ export class AcmeAuthority implements CertificateAuthority {
 
 function pending(state: AcmeState, note: string, waitMs = 0): Exclude<Advance, { status: 'valid' }> {
   return { status: 'pending', state: stateJson(state), note, waitMs }
+}
+
+/** Of an authorization or a challenge. What is passed over for want of one would be waited for in vain. */
+function statusIn(json: unknown): string {
+  const status = textAt(json, 'status')
+  if (status === undefined) throw new NoAnswer('its answer has no status')
+  return status
 }
 
 function refused(detail: string): AcmeProblem {

@@ -62,6 +62,7 @@ export class AcmeClient {
   async resource(name: string): Promise<string | undefined> {
     if (this.#directory === undefined || this.#directory.until < performance.now()) {
       const answer = answered(await this.#ask(this.#settings.directoryUrl, 'GET'))
+      if (textAt(answer.json, 'newOrder') === undefined) throw new NoAnswer('its directory is none')
       this.#directory = { json: answer.json, until: performance.now() + DIRECTORY_MS }
     }
     return textAt(this.#directory.json, name)
@@ -142,7 +143,7 @@ export class AcmeClient {
   }
 
   async #newNonce(): Promise<string> {
-    await this.#ask(await this.#needed('newNonce'), 'HEAD')
+    answered(await this.#ask(await this.#needed('newNonce'), 'HEAD'))
     const nonce = this.#nonces.pop()
     if (nonce === undefined) throw new NoAnswer('it gives no nonce')
     return nonce

@@ -8,6 +8,7 @@ import { listAt, textAt } from './json-members.ts'
 
 const CLOUDFLARE = 'https://api.cloudflare.com/client/v4'
 const TTL_SECONDS = 60
+const PROPAGATION_SECONDS = 10
 
 export interface WebhookSettings {
   readonly url: string
@@ -21,6 +22,8 @@ export interface CloudflareSettings {
   readonly zoneId: string | undefined
   /** For tests and proxies; Cloudflare's own when absent. */
   readonly apiUrl: string | undefined
+  /** Until a record that was written is found at all name servers of the zone; 10 when absent. */
+  readonly propagationSeconds: number | undefined
 }
 
 /** A TXT record that answers a dns-01 challenge (RFC 8555, section 8.4). */
@@ -42,13 +45,18 @@ export function webhookDns01({ url, token }: WebhookSettings): ChallengeResponde
     })
   return {
     type: 'dns-01',
-    present: async (challenge) => done(await send('present', challenge)),
+    present: async (challenge) => done(await send('present', challenge), 0),
     remove: async (challenge) => void (await send('cleanup', challenge)),
   }
 }
 
 /** Publishes the records in a zone at Cloudflare. */
-export function cloudflareDns01({ token, zoneId, apiUrl = CLOUDFLARE }: CloudflareSettings): ChallengeResponder {
+export function cloudflareDns01({
+  token,
+  zoneId,
+  apiUrl = CLOUDFLARE,
+  propagationSeconds = PROPAGATION_SECONDS,
+}: CloudflareSettings): ChallengeResponder {
   const call = (method: HttpQuestion['method'], path: string, body?: object) =>
     spoken(`${apiUrl}${path}`, {
       method,
@@ -77,10 +85,12 @@ export function cloudflareDns01({ token, zoneId, apiUrl = CLOUDFLARE }: Cloudfla
       const zone = await zoneOf(challenge.domain)
       if (!zone.ok) return zone
       const record = recordOf(challenge)
-      if ((await idsOf(zone.value, record)).length > 0) return ok(undefined)
+      const settleMs = propagationSeconds * 1000
+      if ((await idsOf(zone.value, record)).length > 0) return ok({ settleMs })
       const { name, value } = record
       return done(
         await call('POST', `/zones/${zone.value}/dns_records`, { type: 'TXT', name, content: value, ttl: TTL_SECONDS }),
+        settleMs,
       )
     },
     remove: async (challenge) => {
@@ -114,8 +124,8 @@ async function spoken(url: string, question: HttpQuestion): Promise<Result<HttpA
   }
 }
 
-function done(answer: Result<HttpAnswer, Fault>): Result<void, Fault> {
-  return answer.ok ? ok(undefined) : answer
+function done(answer: Result<HttpAnswer, Fault>, settleMs: number): Result<{ readonly settleMs: number }, Fault> {
+  return answer.ok ? ok({ settleMs }) : answer
 }
 
 function parsed({ text }: HttpAnswer): unknown {

@@ -10,12 +10,12 @@ const PATH = /^\/\.well-known\/acme-challenge\/([A-Za-z0-9_-]{1,256})$/
 const REQUEST_MS = 10_000
 
 /** Answers http-01 challenges (RFC 8555, section 8.3) through whichever replica is asked. */
-export function http01Responder(challenges: ChallengeStore, clock: Clock): ChallengeResponder {
+export function http01Responder(challenges: Pick<ChallengeStore, 'put' | 'remove'>, clock: Clock): ChallengeResponder {
   return {
     type: 'http-01',
     present: async ({ token, keyAuthorization }) => {
       await challenges.put(token, keyAuthorization, new Date(clock.now()))
-      return ok(undefined)
+      return ok({ settleMs: 0 })
     },
     remove: ({ token }) => challenges.remove(token),
   }
@@ -27,7 +27,7 @@ export function http01Responder(challenges: ChallengeStore, clock: Clock): Chall
  */
 export async function listenForHttp01(
   address: { readonly host: string; readonly port: number },
-  challenges: ChallengeStore,
+  challenges: Pick<ChallengeStore, 'find'>,
   log: Log,
 ): Promise<{ close(): Promise<void> }> {
   const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, (request, response) => {

@@ -4,14 +4,13 @@ import type { CertificateAuthority } from '../../domain/certificates/certificate
 import type { ChallengeResponder } from '../../domain/certificates/challenge-responder.ts'
 import type { ChallengeStore } from '../../domain/certificates/challenge-store.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { FaultError, fault, must } from '../../kernel/fault.ts'
+import { must } from '../../kernel/fault.ts'
 import type { Log } from '../../kernel/log.ts'
 import { Secret } from '../../kernel/secret.ts'
 import { AcmeAuthority } from './acme-authority.ts'
 import { AcmeClient } from './acme-client.ts'
-import { cloudflareDns01, webhookDns01 } from './dns01.ts'
+import { type Dns01Config, dns01Service, type ReadSetting } from './dns01-service.ts'
 import { http01Responder, listenForHttp01 } from './http01.ts'
-import { textAt } from './json-members.ts'
 
 /** The settings under `acme`, checked. */
 export interface AcmeConfig {
@@ -24,12 +23,13 @@ export interface AcmeConfig {
     readonly profile?: string
   }[]
   readonly http01?: { readonly host: string; readonly port: number }
-  readonly dns01?: { readonly provider: 'webhook' | 'cloudflare'; readonly credentialsFile: string }
+  readonly dns01?: Dns01Config
 }
 
 export interface AcmeDeps {
-  readonly keys: AccountKeys
-  readonly challenges: ChallengeStore
+  readonly keys: Pick<AccountKeys, 'obtain'>
+  readonly challenges: Pick<ChallengeStore, 'put' | 'find' | 'remove'>
+  readonly readSetting: ReadSetting
   readonly clock: Clock
   readonly log: Log
 }
@@ -44,7 +44,7 @@ export async function openAcme({ issuers, http01, dns01 }: AcmeConfig, deps: Acm
   const clients: AcmeClient[] = []
   const responders: ChallengeResponder[] = []
   if (http01 !== undefined) responders.push(http01Responder(deps.challenges, deps.clock))
-  if (dns01 !== undefined) responders.push(dnsResponder(dns01.provider, await credentials(dns01.credentialsFile)))
+  if (dns01 !== undefined) responders.push(await dns01Service(dns01, deps.readSetting))
   const authorities: CertificateAuthority[] = []
   for (const { name, directoryUrl, caFile, contact, eab, profile } of issuers) {
     const settings = {
@@ -66,34 +66,5 @@ export async function openAcme({ issuers, http01, dns01 }: AcmeConfig, deps: Acm
       await listener?.close()
       for (const client of clients) client.close()
     },
-  }
-}
-
-/** `{"url", "token"}` for a webhook, `{"apiToken", "zoneId", "apiUrl"}` for Cloudflare. */
-function dnsResponder(provider: 'webhook' | 'cloudflare', given: unknown): ChallengeResponder {
-  const needed = (name: string): string => {
-    const value = textAt(given, name)
-    if (value !== undefined && value !== '') return value
-    throw new FaultError(
-      fault('CONFIGURATION_INVALID', { message: `acme.dns01.credentialsFile: ${provider} needs the text "${name}"` }),
-    )
-  }
-  if (provider === 'cloudflare')
-    return cloudflareDns01({
-      token: new Secret(needed('apiToken')),
-      zoneId: textAt(given, 'zoneId'),
-      apiUrl: textAt(given, 'apiUrl'),
-    })
-  const token = textAt(given, 'token')
-  return webhookDns01({ url: needed('url'), token: token === undefined ? undefined : new Secret(token) })
-}
-
-async function credentials(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'))
-  } catch {
-    throw new FaultError(
-      fault('CONFIGURATION_INVALID', { message: 'acme.dns01.credentialsFile is no JSON file that can be read' }),
-    )
   }
 }

@@ -4,6 +4,7 @@ import { type AddressResult, judge, normalFingerprint, type Observation } from '
 import type { ProbeTarget } from '../../domain/probes/probe-target.ts'
 import type { EgressGuard } from './egress-guard.ts'
 import { requestHead } from './http-head.ts'
+import { requestHttp2Head } from './http2-head.ts'
 import { shakeHands } from './tls-handshake.ts'
 
 /** How long each step may take, in milliseconds. */
@@ -25,6 +26,9 @@ const nothing: Omit<Observation, 'address' | 'reachability'> = {
   problem: null,
 }
 
+/** How Node names the alert of RFC 7301, section 3.2. */
+const NO_COMMON_PROTOCOL = 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL'
+
 const untouched = { scheme: 'tls', isIp: true, isPrivate: false, expected: undefined, nowMs: 0 } as const
 
 function forbidden(address: string): Observation {
@@ -39,7 +43,7 @@ export function createProber(guard: EgressGuard, clock: { now(): number }, limit
     expected: string | undefined,
     signal: AbortSignal,
   ): Promise<AddressResult> => {
-    const seen = await observe(guard, target, address, limits, signal)
+    const seen = await observeInAnyHttp({ guard, target, address, limits, signal })
     const isPrivate = guard.classOf(address) === 'private_permitted'
     const { scheme, isIp } = target
     return judge(seen, {
@@ -60,12 +64,25 @@ export function createProber(guard: EgressGuard, clock: { now(): number }, limit
   }
 }
 
+interface Look {
+  readonly guard: EgressGuard
+  readonly target: ProbeTarget
+  readonly address: string
+  readonly limits: ProbeTimes
+  readonly signal: AbortSignal
+}
+
+/** HTTP/1.1 first, whose answer is read byte by byte; HTTP/2 where the endpoint speaks nothing else. */
+async function observeInAnyHttp(look: Look): Promise<Observation> {
+  // Where nothing is asked over it, whatever the endpoint speaks will do.
+  if (look.target.scheme === 'tls') return observe(look, ['h2', 'http/1.1'])
+  const seen = await observe(look, ['http/1.1'])
+  return seen.problem === NO_COMMON_PROTOCOL ? observe(look, ['h2']) : seen
+}
+
 async function observe(
-  guard: EgressGuard,
-  target: ProbeTarget,
-  address: string,
-  limits: ProbeTimes,
-  signal: AbortSignal,
+  { guard, target, address, limits, signal }: Look,
+  protocols: readonly string[],
 ): Promise<Observation> {
   const startedMs = performance.now()
   const opened = await guard.open(address, target.port, limits.connectMs, signal)
@@ -75,15 +92,14 @@ async function observe(
   try {
     const tlsStartedMs = performance.now()
     const { host, isIp } = target
-    // Where nothing is asked over it, whatever the endpoint speaks will do.
-    const protocols = target.scheme === 'tls' ? ['h2', 'http/1.1'] : ['http/1.1']
     const shaken = await shakeHands(opened.value, { host, isIp, protocols, timeoutMs: limits.tlsMs, signal })
     if (!shaken.ok) return { ...reached, timings: { ...nothing.timings, connectMs }, problem: shaken.error }
     const { socket, ...served } = shaken.value
     const timings = { ...nothing.timings, connectMs, tlsMs: since(tlsStartedMs) }
     if (target.scheme === 'tls') return { ...reached, ...served, timings }
     const askedMs = performance.now()
-    const head = await requestHead(socket, target, limits.firstByteMs, signal)
+    const ask = served.tls?.alpn === 'h2' ? requestHttp2Head : requestHead
+    const head = await ask(socket, target, limits.firstByteMs, signal)
     const answered = {
       ...reached,
       ...served,

@@ -5,8 +5,15 @@ import { shortText } from '../../kernel/bounded-text.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 
 /** Status line and headers together. */
-const headBytesMax = 32_768
-const HSTS_CHARACTERS_MAX = 256
+export const headBytesMax = 32_768
+export const hstsCharactersMax = 256
+
+/** What is said of the asker; the same whatever the version of HTTP. */
+export const requestFields = {
+  'user-agent': 'certlocker-probe',
+  accept: '*/*',
+  'accept-encoding': 'identity',
+} as const
 
 export interface Head {
   readonly status: number
@@ -58,17 +65,17 @@ export function requestHead(
   })
 }
 
-function request({ host, port, path }: ProbeTarget): string {
+/** Host, and port where it is not the usual one (RFC 9110, section 7.2). */
+export function authorityOf({ host, port }: Pick<ProbeTarget, 'host' | 'port'>): string {
   const bare = host.includes(':') ? `[${host}]` : host
-  return [
-    `GET ${path} HTTP/1.1`,
-    `Host: ${port === 443 ? bare : `${bare}:${port}`}`,
-    'User-Agent: certlocker-probe',
-    'Accept: */*',
-    'Accept-Encoding: identity',
-    'Connection: close',
+  return port === 443 ? bare : `${bare}:${port}`
+}
+
+function request(target: ProbeTarget): string {
+  const fields = Object.entries(requestFields).map(([name, value]) => `${name}: ${value}`)
+  return [`GET ${target.path} HTTP/1.1`, `Host: ${authorityOf(target)}`, ...fields, 'Connection: close', '\r\n'].join(
     '\r\n',
-  ].join('\r\n')
+  )
 }
 
 function parse(head: string, firstByteAtMs: number): Result<Head, string> {
@@ -78,7 +85,7 @@ function parse(head: string, firstByteAtMs: number): Result<Head, string> {
   const hsts = fields.find((field) => /^strict-transport-security:/i.test(field))
   return ok({
     status: Number(status),
-    hsts: hsts === undefined ? null : shortText(hsts.slice(hsts.indexOf(':') + 1).trim(), HSTS_CHARACTERS_MAX),
+    hsts: hsts === undefined ? null : shortText(hsts.slice(hsts.indexOf(':') + 1).trim(), hstsCharactersMax),
     firstByteAtMs,
   })
 }

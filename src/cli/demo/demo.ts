@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { startDemoHost } from './demo-host.ts'
 import type { DemoOutput } from './demo-output.ts'
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
-import { type Answered, type Asked, answeredText, ask } from './question.ts'
+import { type Answered, answeredText, ask, type Question } from './question.ts'
+import { renewalStory } from './renewal-story.ts'
 import { type Seeded, seed } from './seed.ts'
 import { sshQuestions } from './ssh-questions.ts'
 
@@ -28,7 +29,7 @@ interface Shown {
 
 /**
  * The main job in one command: a real gateway with a throw-away data directory, a real MCP client, questions with three
- * different answers, a person who approves one of them, and the proof.
+ * different answers, a person who approves one of them, a certificate that is replaced, and the proof.
  * @returns 0 when everything was as promised, else 1
  */
 export async function demo({ keep, json }: DemoFlags, out: DemoOutput): Promise<number> {
@@ -54,12 +55,6 @@ export async function demo({ keep, json }: DemoFlags, out: DemoOutput): Promise<
   }
 }
 
-interface Question extends Asked {
-  readonly says: string
-  /** What people do before it is asked. @returns what they did */
-  readonly before?: () => Promise<string>
-}
-
 async function play(
   gateway: GatewayProcess,
   { adminKey, directory }: { readonly adminKey: string; readonly directory: string },
@@ -74,7 +69,13 @@ async function play(
     say(answeredText(answered))
     questions.push({ says: question.says, ...answered })
   }
-  for (const question of questionsOf(tokens, () => approveFirst(approver))) await put(question)
+  const renewal = await renewalStory(api, tokens.certRenewal)
+  try {
+    const all = [...questionsOf(tokens, () => approveFirst(approver)), ...renewal.questions]
+    for (const question of all) await put(question)
+  } finally {
+    renewal.close()
+  }
   const skipped = await overSsh(api, directory, put)
   if (skipped !== undefined) say(`SSH is left out: ${skipped}\n`)
   const verify = await api.get('/audit/verify')

@@ -32,6 +32,8 @@ export async function startGatewayProcess({
       CERTLOCKER_HTTP__PORT: '0',
       CERTLOCKER_BASTION__PORT: '0',
       CERTLOCKER_BOOTSTRAP__ADMIN_KEY: adminKey,
+      // Where the demo's own proxy listens.
+      CERTLOCKER_EGRESS__PRIVATE_CIDRS: '127.0.0.0/8',
       // Nobody decides while a question of the demo is held.
       CERTLOCKER_APPROVALS__HOLD_SECONDS: '1',
     },

@@ -4,13 +4,28 @@ import type { GatewayProcess } from './gateway-process.ts'
 export interface Asked {
   readonly agent: string
   readonly token: string
-  /** `certlocker_get_secret` unless another is named. */
+  /** Reads a secret when absent. */
   readonly tool?: string
-  readonly arguments: { readonly [name: string]: unknown }
+  readonly arguments: Readonly<Record<string, unknown>>
   /** Told the whole answer, for what is asked next. */
   readonly answered?: (answer: { readonly [name: string]: unknown }) => void
-  readonly expected: { readonly status: string; readonly events: number; readonly message?: string }
+  readonly expected: {
+    readonly status: string
+    readonly events: number
+    readonly message?: string
+    /** How what people are shown of the answer begins. */
+    readonly shows?: string
+  }
 }
+
+export interface Question extends Asked {
+  readonly says: string
+  /** What people do before it is asked. @returns what they did */
+  readonly before?: () => Promise<string>
+}
+
+/** Enough for people to tell one from another. */
+const FINGERPRINT_CHARACTERS = 23
 
 /** One question with its decision, never with the value that an agent was given. */
 export interface Answered {
@@ -29,10 +44,12 @@ export interface Answered {
   readonly audit: readonly string[]
 }
 
+const secretTool = 'certlocker_get_secret'
+
 /** Asks one question as a real MCP client. */
 export async function ask(
   gateway: GatewayProcess,
-  { agent, token, tool = 'certlocker_get_secret', arguments: args, answered, expected }: Asked,
+  { agent, token, tool = secretTool, arguments: args, answered, expected }: Asked,
 ): Promise<Answered> {
   const client = new Client({ name: agent, version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } })
   await client.connect(
@@ -45,8 +62,11 @@ export async function ask(
     const answer = fields(result.structuredContent)
     answered?.(answer)
     const [status, requestId] = [textOf(answer['status']), textOf(answer['requestId'])]
+    const message = summary(status, answer)
     const fits =
-      status === expected.status && (expected.message === undefined || answer['message'] === expected.message)
+      status === expected.status &&
+      (expected.message === undefined || message === expected.message) &&
+      message.startsWith(expected.shows ?? '')
     return {
       agent,
       tool,
@@ -54,7 +74,7 @@ export async function ask(
       decision: {
         status,
         code: textOf(answer['code']) || null,
-        message: summary(status, answer),
+        message,
         decisionId: textOf(answer['decisionId']),
         requestId,
       },
@@ -82,7 +102,24 @@ function summary(status: string, answer: Record<string, unknown>): string {
   if ('ticket' in answer)
     return `session ${textOf(answer['sessionId'])}, recorded (its one-time ticket went to the agent alone)`
   if ('stdout' in answer) return `exit code ${String(answer['exitCode'])}, ${textOf(answer['stdout']).trim()}`
+  const { items, verdict, addresses } = answer
+  if (Array.isArray(items)) return items.map(itemText).join('; ')
+  if (typeof verdict === 'string' && Array.isArray(addresses))
+    return `${verdict}; ${addresses.map(addressText).join('; ')}`
   return `version ${String(answer['version'])}, ${textOf(answer['value']).length} characters (the value went to the agent alone)`
+}
+
+function itemText(item: unknown): string {
+  const { name, version, notAfter } = fields(item)
+  return `${textOf(name)} version ${String(version)}, ends ${textOf(notAfter)}`
+}
+
+function addressText(seen: unknown): string {
+  const { address, chain, servedMatchesExpected } = fields(seen)
+  const { certificates } = fields(chain)
+  const { fingerprint } = fields(Array.isArray(certificates) ? certificates[0] : undefined)
+  const which = servedMatchesExpected === true ? 'the expected' : 'another'
+  return `${textOf(address)} serves ${which} certificate, ${textOf(fingerprint).slice(0, FINGERPRINT_CHARACTERS)}…`
 }
 
 function fields(value: unknown): Record<string, unknown> {

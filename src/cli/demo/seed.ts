@@ -6,13 +6,19 @@ type Body = Record<string, unknown>
 export interface Api {
   get(path: string): Promise<Body>
   post(path: string, body: Body): Promise<Body>
+  patch(path: string, body: Body): Promise<Body>
 }
 
 export interface Seeded {
   readonly api: Api
   /** The same as a person who approves for prod. */
   readonly approver: Api
-  readonly tokens: { readonly claudeCodeE2e: string; readonly cursorOps: string; readonly deployBot: string }
+  readonly tokens: {
+    readonly claudeCodeE2e: string
+    readonly cursorOps: string
+    readonly deployBot: string
+    readonly certRenewal: string
+  }
 }
 
 const TOKEN_SECONDS = 3600
@@ -32,9 +38,10 @@ const agents = [
   { name: 'claude-code-e2e', riskLevel: 'medium', scopes: ['secret:read'], groups: ['staging'] },
   { name: 'cursor-ops', riskLevel: 'high', scopes: ['secret:read', 'host:read'], groups: ['edge'] },
   { name: 'deploy-bot', riskLevel: 'low', scopes: ['secret:read'], groups: ['prod'] },
+  { name: 'cert-renewal', riskLevel: 'low', scopes: ['certificate:read', 'probe:create'], groups: ['edge'] },
 ]
 
-/** Registers groups, an owner, secrets, a host and three agents through the REST API; gives the agents fresh tokens. */
+/** Registers groups, an owner, secrets, a host and four agents through the REST API; gives the agents fresh tokens. */
 export async function seed(url: string, adminKey: string): Promise<Seeded> {
   const api = apiClient(url, adminKey)
   if (!(await exists(api, '/groups/prod'))) await register(api)
@@ -45,6 +52,7 @@ export async function seed(url: string, adminKey: string): Promise<Seeded> {
       claudeCodeE2e: await tokenFor(api, 'claude-code-e2e', ['staging']),
       cursorOps: await tokenFor(api, 'cursor-ops', ['edge']),
       deployBot: await tokenFor(api, 'deploy-bot', ['prod']),
+      certRenewal: await tokenFor(api, 'cert-renewal', ['edge']),
     },
   }
 }
@@ -101,5 +109,9 @@ function apiClient(url: string, adminKey: string): Api {
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${JSON.stringify(answer)}`)
     return answer
   }
-  return { get: (path) => call('GET', path), post: (path, body) => call('POST', path, body) }
+  return {
+    get: (path) => call('GET', path),
+    post: (path, body) => call('POST', path, body),
+    patch: (path, body) => call('PATCH', path, body),
+  }
 }

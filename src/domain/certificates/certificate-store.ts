@@ -8,6 +8,9 @@ import { type CertificateRow, fromRow, fromVersionRow, type VersionRow, versionR
 
 const membership: Membership = { table: 'certificate_groups', column: 'certificate_id', id: 'certificates.id' }
 
+/** How often an authority is asked about a renewal where it does not say itself (RFC 9773, section 4.3). */
+export const renewalCheckMs = 6 * 3_600_000
+
 export interface CertificateFilter {
   /** Names or ids of groups; any of them. */
   readonly groups?: readonly string[]
@@ -104,6 +107,23 @@ export class CertificateStore {
     return this.#reread(draft.id)
   }
 
+  /** Saves what of a certificate may change. */
+  async save({ id, groups, domains, issuer, renewAt }: Certificate): Promise<Certificate> {
+    await this.#db('certificates')
+      .where({ id })
+      .update({
+        domains: [...domains].sort(),
+        issuer,
+        renew_at: renewAt,
+        check_renewal_at: this.#db.raw(
+          'CASE WHEN ?::timestamptz IS NOT NULL THEN COALESCE(check_renewal_at, now()) END',
+          [renewAt],
+        ),
+      })
+    await replaceGroups(this.#db, membership, id, groups)
+    return this.#reread(id)
+  }
+
   /** Adds a version and makes it the current one. */
   async insertVersion(id: string, version: CertificateVersion, renewAt: Date | null): Promise<Certificate> {
     await this.#db('certificate_versions').insert(versionRow(id, version))
@@ -113,6 +133,7 @@ export class CertificateStore {
         current_version: version.version,
         not_after: version.notAfter,
         renew_at: renewAt,
+        check_renewal_at: renewAt === null ? null : new Date(version.createdAt.getTime() + renewalCheckMs),
         ...(version.issuer === null ? {} : { issuer: version.issuer }),
       })
     return this.#reread(id)
@@ -120,6 +141,24 @@ export class CertificateStore {
 
   async setRenewAt(id: string, renewAt: Date): Promise<void> {
     await this.#db('certificates').where({ id }).update({ renew_at: renewAt })
+  }
+
+  /** Takes those whose authority is to be asked again, and keeps them from other replicas until then. */
+  async claimRenewalChecks(now: Date, until: Date, limit: number): Promise<readonly Certificate[]> {
+    const claimed: { rows: { id: string }[] } = await this.#db.raw(
+      `UPDATE certificates SET check_renewal_at = ? WHERE id IN (
+        SELECT id FROM certificates WHERE check_renewal_at <= ? ORDER BY check_renewal_at LIMIT ? FOR UPDATE SKIP LOCKED)
+       RETURNING id`,
+      [until, now, limit],
+    )
+    const ids = claimed.rows.map(({ id }) => id)
+    const rows: CertificateRow[] = ids.length === 0 ? [] : await this.#select().whereIn('certificates.id', ids)
+    return rows.map(fromRow)
+  }
+
+  /** Says when to ask its authority again. */
+  async setRenewalCheckAt(id: string, at: Date): Promise<void> {
+    await this.#db('certificates').where({ id }).whereNotNull('renew_at').update({ check_renewal_at: at })
   }
 
   async findVersion(id: string, version: number): Promise<CertificateVersion | undefined> {

@@ -58,6 +58,32 @@ export const createCertificateSchema = {
 } as const
 export type CreateCertificate = FromSchema<typeof createCertificateSchema>
 
+/** Who may have it, and what its next order is for. */
+export const updateCertificateSchema = {
+  type: 'object',
+  additionalProperties: false,
+  minProperties: 1,
+  properties: {
+    groups,
+    domains: domainNames,
+    issuer: {
+      ...issuer,
+      type: ['string', 'null'],
+      description: 'Certificate authority that renews it from now on; null when it is not to renew itself',
+    },
+  },
+} as const
+export type UpdateCertificate = FromSchema<typeof updateCertificateSchema>
+
+/** Its next version, issued elsewhere. */
+export const addCertificateVersionSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['chain', 'privateKey'],
+  properties: { chain, privateKey },
+} as const
+export type AddCertificateVersion = FromSchema<typeof addCertificateVersionSchema>
+
 const text = (description: string, example: string) =>
   ({ type: ['string', 'null'], description, examples: [example] }) as const
 const time = (description: string) =>

@@ -12,8 +12,8 @@ export interface Challenge {
 /** Puts answers where a certificate authority looks for them. */
 export interface ChallengeResponder {
   readonly type: 'http-01' | 'dns-01'
-  /** Puts an answer in place; again is as once. Resolves when the authority may look. */
-  present(challenge: Challenge): Promise<Result<void, Fault>>
+  /** Puts an answer in place; again is as once. Resolves when it is, with the time to wait before the authority looks. */
+  present(challenge: Challenge): Promise<Result<{ readonly settleMs: number }, Fault>>
   /** Takes it away. What cannot be taken away is left. */
   remove(challenge: Challenge): Promise<void>
 }

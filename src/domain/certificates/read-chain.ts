@@ -142,7 +142,11 @@ function keyTypeOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): stri
   return asymmetricKeyType === 'rsa' && bits >= RSA_BITS_MIN ? `RSA ${bits}` : undefined
 }
 
-/** On one line. Control characters are escaped by OpenSSL already; an empty name is undefined there. */
+/**
+ * On one line. Control characters are escaped by OpenSSL already; an empty name is undefined there. Format characters are seen
+ * by no person: they turn text around, or tell a model something.
+ */
 function nameText(name: string | undefined): string {
-  return shortText((name ?? '').replaceAll('\n', ', ').replaceAll('\t', ' '), NAME_CHARACTERS)
+  const flat = (name ?? '').replaceAll('\n', ', ').replaceAll('\t', ' ')
+  return shortText(flat.replace(/\p{Cf}/gu, '\ufffd'), NAME_CHARACTERS)
 }

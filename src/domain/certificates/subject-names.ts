@@ -16,6 +16,7 @@ const EXTENSIONS = contextTag(3, 'constructed')
 const DNS_NAME = contextTag(2)
 const IP_ADDRESS = contextTag(7)
 const NAME_CHARACTERS = 253
+const UNPRINTABLE = '\ufffd'
 
 const { sequence, octetString } = derTags
 
@@ -78,7 +79,8 @@ function valueOf({ content }: DerElement, id: Buffer): Buffer | undefined {
 }
 
 function nameOf({ tag, content }: DerElement): SubjectName {
-  const name = shortText(content.toString('latin1'), NAME_CHARACTERS)
+  // Not left out: with a NUL gone from its midst, a name would read as somebody else's.
+  const name = shortText(content.toString('latin1').replace(/\p{C}/gu, UNPRINTABLE), NAME_CHARACTERS)
   if (tag === DNS_NAME) return { kind: 'dns', name: name.toLowerCase() }
   if (tag === IP_ADDRESS) return { kind: 'ip', name: ipText(content) }
   return { kind: 'other', name }

@@ -8,7 +8,7 @@ import { beyondReach } from '../groups/group-reach.ts'
 import type { SecretSource } from '../secrets/secret-source.ts'
 import type { InTransaction } from '../work.ts'
 import { type Certificate, certificateNameTaken, certificateResource, certificateView, keyPath } from './certificate.ts'
-import { privateKeyProblem, readChain } from './read-chain.ts'
+import { type Chain, privateKeyProblem, readChain } from './read-chain.ts'
 
 export interface UploadCertificateDeps {
   readonly inTransaction: InTransaction
@@ -34,12 +34,10 @@ export async function uploadCertificate(
   by: Author,
   upload: CertificateUpload,
 ): Promise<Result<Certificate, Fault>> {
-  const chain = readChain(upload.chain)
-  if (!chain.ok) return err(fault('ARGUMENT_INVALID', { message: chain.error }))
-  const key = new Secret(upload.privateKey)
-  const problem = privateKeyProblem(key, chain.value)
-  if (problem !== undefined) return err(fault('ARGUMENT_INVALID', { message: problem }))
-  const { facts, pem } = chain.value
+  const read = checkedUpload(upload)
+  if (!read.ok) return read
+  const { key, chain } = read.value
+  const { facts, pem } = chain
   const checked = await deps.inTransaction(async (work) => {
     const groups = await work.groups.resolve(upload.groups)
     if (!groups.ok) return groups
@@ -70,4 +68,19 @@ export async function uploadCertificate(
     work.advanceAuthority()
     return ok(certificate)
   })
+}
+
+/** @returns chain and key once they are known to belong together, or ARGUMENT_INVALID saying what is wrong */
+export function checkedUpload({
+  chain: chainText,
+  privateKey,
+}: Pick<CertificateUpload, 'chain' | 'privateKey'>): Result<
+  { readonly chain: Chain; readonly key: Secret<string> },
+  Fault
+> {
+  const chain = readChain(chainText)
+  if (!chain.ok) return err(fault('ARGUMENT_INVALID', { message: chain.error }))
+  const key = new Secret(privateKey)
+  const problem = privateKeyProblem(key, chain.value)
+  return problem === undefined ? ok({ chain: chain.value, key }) : err(fault('ARGUMENT_INVALID', { message: problem }))
 }

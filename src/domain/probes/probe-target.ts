@@ -42,15 +42,22 @@ export function parseProbeTarget(text: string): ProbeTarget | undefined {
 
 /**
  * Whether a group's entry covers the target: `host:port`, where `*` stands for any characters within one label and, as the
- * port, for every port. Without a port, 443 is meant.
+ * port, for every port. Without a port, 443 is meant. An asterisk in the host covers no IPv6 address and no localhost.
  */
 export function covers(entry: string, target: Pick<ProbeTarget, 'host' | 'port' | 'isIp'>): boolean {
   const [, host = '', port = String(HTTPS_PORT)] = /^(\[[^\]]*\]|[^:]*)(?::([0-9]+|\*))?$/.exec(entry) ?? []
   if (host === '' || (port !== '*' && Number(port) !== target.port)) return false
   const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase()
   if (!bare.includes('*')) return bare === target.host || (target.isIp && canonicalIp(bare) === target.host)
+  // Asterisks stand for names of the network: this machine, and addresses of another shape, are listed as such.
+  if (target.host.includes(':') || isOfThisMachine(target.host)) return false
   const [labels, wanted] = [target.host.split('.'), bare.split('.')]
   return labels.length === wanted.length && wanted.every((glob, index) => matchesLabel(glob, labels[index] ?? ''))
+}
+
+/** RFC 6761, section 6.3. */
+function isOfThisMachine(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost')
 }
 
 function matchesLabel(glob: string, label: string): boolean {

@@ -35,6 +35,25 @@ export const createProbeSchema = {
 } as const
 export type CreateProbe = FromSchema<typeof createProbeSchema>
 
+export const updateProbeSchema = {
+  type: 'object',
+  additionalProperties: false,
+  minProperties: 1,
+  properties: {
+    expectCertificate: {
+      ...expectCertificate,
+      type: ['string', 'null'],
+      description: `${expectCertificate.description}; null when any will do`,
+    },
+    everySeconds: {
+      ...everySeconds,
+      type: ['integer', 'null'],
+      description: 'Look again after so many seconds, give or take a tenth; null to stop',
+    },
+  },
+} as const
+export type UpdateProbe = FromSchema<typeof updateProbeSchema>
+
 /** A member that may be absent. */
 const text = (description: string, example: string | null) =>
   ({ type: ['string', 'null'], description, examples: [example] }) as const

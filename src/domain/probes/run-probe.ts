@@ -5,9 +5,14 @@ import { err, ok, type Result } from '../../kernel/result.ts'
 import { type Author, type Change, changeEntry } from '../audit/author.ts'
 import type { InTransaction } from '../work.ts'
 import { type Probe, probeResource, resultDetails } from './probe.ts'
+import type { ProbeStore } from './probe-store.ts'
 import type { ProbeTarget } from './probe-target.ts'
 import { normalFingerprint, overallVerdict } from './probe-verdict.ts'
 import { type Destination, isReachable, type Prober } from './prober.ts'
+
+/** Of one agent. */
+export const probesPerMinuteMax = 60
+const MINUTE_MS = 60_000
 
 /** Finds the fingerprint that an endpoint should serve by the name of a certificate. */
 export interface CertificateNames {
@@ -29,6 +34,8 @@ export interface ProbeAuthor {
 }
 
 export interface NewProbe {
+  /** The same for the same call, where it may be repeated; a new one when absent. */
+  readonly id?: string
   readonly target: ProbeTarget
   /** Where the target was found when the policy was asked. */
   readonly destination: Destination
@@ -39,7 +46,9 @@ export interface NewProbe {
 
 /**
  * Puts a probe on record, looks at the endpoint for the first time, and puts on record what was seen.
- * @returns the probe with its result; PROBE_TARGET_FORBIDDEN for an address that must not be reached; REFERENCE_UNKNOWN for a
+ * The probe of a call that is repeated is found as it is, perhaps without a result yet.
+ * @returns the probe with its result; PROBE_TARGET_FORBIDDEN for an address that must not be reached; PROBE_LIMIT
+ * for an agent that made so many within a minute; REFERENCE_UNKNOWN for a
  * certificate that is none
  */
 export async function createProbe(
@@ -53,18 +62,30 @@ export async function createProbe(
   const fingerprint = await expectedFingerprint(deps, expected, groups)
   if (!fingerprint.ok) return fingerprint
   const createdAt = new Date(deps.clock.now())
-  const id = newId('prb')
+  const { id = newId('prb') } = asked
   const created = await deps.inTransaction(async (work) => {
+    const known = await work.probes.find(id)
+    if (known !== undefined) return ok({ probe: known, isNew: false })
+    if (author.on.agent !== undefined && (await isAtLimit(work.probes, author, createdAt)))
+      return err(fault('PROBE_LIMIT'))
     const draft = { id, target: target.text, expectCertificate: expected, everySeconds, groups, createdAt }
     const nextAt = everySeconds === null ? null : new Date(createdAt.getTime() + everySeconds * 1000)
     const probe = await work.probes.insert({ ...draft, createdBy: author.by.actor.id }, nextAt)
+    if (probe === undefined) return ok({ probe: await work.probes.need(id), isNew: false })
     const after = { target: probe.target, groups: [...probe.groups], expectCertificate: expected, everySeconds }
     const change = { type: 'PROBE_CREATED', resource: probeResource(probe), ...author.on } as const
     work.record(changeEntry(author.by, { ...change, details: { before: null, after } }))
-    return ok(probe)
+    return ok({ probe, isNew: true })
   })
   if (!created.ok) return created
-  return look(deps, author, { probe: created.value, target, destination, fingerprint: fingerprint.value }, signal)
+  const { probe, isNew } = created.value
+  if (!isNew) return ok(probe)
+  return look(deps, author, { probe, target, destination, fingerprint: fingerprint.value }, signal)
+}
+
+/** Over all tokens and replicas of the agent, exactly: of calls at once, each counts those before it. */
+async function isAtLimit(probes: ProbeStore, { by }: ProbeAuthor, now: Date): Promise<boolean> {
+  return (await probes.countBy(by.actor.id, new Date(now.getTime() - MINUTE_MS))) >= probesPerMinuteMax
 }
 
 interface Look {

@@ -10,7 +10,7 @@ import type { Simulation } from './simulation.ts'
 
 /** What an answer to "who could do what" is put together from. */
 export interface AccessDeps {
-  readonly stores: Pick<Stores, 'agents' | 'groups' | 'hosts' | 'people' | 'secrets' | 'tokens'>
+  readonly stores: Pick<Stores, 'agents' | 'certificates' | 'groups' | 'hosts' | 'people' | 'secrets' | 'tokens'>
   readonly simulation: Simulation
   readonly catalog: Catalog
   readonly clock: Clock

@@ -1,7 +1,8 @@
 import type { Effect, Scope } from '../../kernel/vocabulary.ts'
 import type { OperatorCaller } from '../caller.ts'
 import { type Identified, resourceInput } from '../identify.ts'
-import type { Registered } from './registered.ts'
+import type { ToolsOn } from '../tools/list-allowed-resources.ts'
+import type { Registered, RegisteredType } from './registered.ts'
 import type { SimulatedRights } from './simulated-callers.ts'
 import type { SimulatedTool, Simulation, Verdict } from './simulation.ts'
 
@@ -25,7 +26,17 @@ export interface PathStep {
 const peopleActions = {
   secret: ['secret.reveal', 'secret.update', 'secret.restore', 'secret.delete'],
   host: ['host.update'],
+  certificate: ['certificate.update', 'certificate.renew'],
 } as const
+
+/** The tools on a resource, one that hands out a certificate's key for itself: it is decided as another action. */
+export function toolsOnRegistered(toolsOn: ToolsOn, type: RegisteredType): readonly SimulatedTool[] {
+  return toolsOn[type].flatMap(({ name, action, inputSchema, scopes }): readonly SimulatedTool[] => {
+    const tool = { name, action, inputSchema, scopes }
+    if (action !== 'certificate.read') return [tool]
+    return [tool, { ...tool, action: 'certificate.read_key', scopes: ['certificate:read'] }]
+  })
+}
 
 /** What an agent could do with a resource, for each tool by whichever of its rights reaches furthest. */
 export async function accessOfAgent(

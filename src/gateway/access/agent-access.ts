@@ -3,9 +3,15 @@ import type { Paged } from '../../domain/page.ts'
 import type { Fault } from '../../kernel/fault.ts'
 import { ok, type Result } from '../../kernel/result.ts'
 import { pageOf, type Shelf } from '../listing.ts'
-import { type Access, accessOfAgent } from './access-of.ts'
+import { type Access, accessOfAgent, toolsOnRegistered } from './access-of.ts'
 import { type AccessDeps, rightsOf } from './access-deps.ts'
-import { type Registered, registeredHost, registeredSecret, registeredView } from './registered.ts'
+import {
+  type Registered,
+  registeredCertificate,
+  registeredHost,
+  registeredSecret,
+  registeredView,
+} from './registered.ts'
 import type { SimulatedTool } from './simulation.ts'
 
 /** What one agent could do with one resource; `resource` is null for tools that act on none. */
@@ -39,14 +45,16 @@ export async function agentAccess(
   const inScope = ({ scopes }: SimulatedTool): boolean => scopes.some((scope) => held.has(scope))
   const tools = {
     none: catalog.tools.filter((tool) => inScope(tool) && !isOnResource(catalog.toolsOn, tool)),
-    host: catalog.toolsOn.host.filter(inScope),
-    secret: catalog.toolsOn.secret.filter(inScope),
+    certificate: toolsOnRegistered(catalog.toolsOn, 'certificate').filter(inScope),
+    host: toolsOnRegistered(catalog.toolsOn, 'host').filter(inScope),
+    secret: toolsOnRegistered(catalog.toolsOn, 'secret').filter(inScope),
   }
   const groups = [...new Set(rights.flatMap(({ caller }) => caller.standing.effectiveGroups))].filter(
     (group) => visible === undefined || visible.includes(group),
   )
   const shelves = [
     ...(tools.none.length > 0 ? [toolShelf] : []),
+    ...(tools.certificate.length > 0 ? [certificateShelf(deps, groups)] : []),
     ...(tools.host.length > 0 ? [hostShelf(deps, groups)] : []),
     ...(tools.secret.length > 0 && showsPrivate ? [secretShelf(deps, 'private', groups, agent)] : []),
     ...(tools.secret.length > 0 ? [secretShelf(deps, 'shared', groups, agent)] : []),
@@ -69,6 +77,14 @@ export async function agentAccess(
 const toolShelf: Shelf<Registered | null> = {
   kind: 'tool',
   page: async () => ok({ items: [null], nextCursor: null }),
+}
+
+function certificateShelf({ stores }: AccessDeps, groups: readonly string[]): Shelf<Registered | null> {
+  return {
+    kind: 'certificate',
+    page: async (page) =>
+      rowsOf(await stores.certificates.listReachable({ groups, query: '' }, page), registeredCertificate),
+  }
 }
 
 function hostShelf({ stores }: AccessDeps, groups: readonly string[]): Shelf<Registered | null> {
@@ -94,6 +110,6 @@ function rowsOf<T>(found: Result<Paged<T>, Fault>, row: (item: T) => Registered)
   return found.ok ? ok({ items: found.value.items.map(row), nextCursor: found.value.nextCursor }) : found
 }
 
-function isOnResource({ host, secret }: AccessDeps['catalog']['toolsOn'], tool: SimulatedTool): boolean {
-  return [...host, ...secret].some(({ name }) => name === tool.name)
+function isOnResource({ certificate, host, secret }: AccessDeps['catalog']['toolsOn'], tool: SimulatedTool): boolean {
+  return [...certificate, ...host, ...secret].some(({ name }) => name === tool.name)
 }

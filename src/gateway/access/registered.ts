@@ -1,9 +1,10 @@
+import type { Certificate } from '../../domain/certificates/certificate.ts'
 import type { Host } from '../../domain/hosts/host.ts'
 import type { SecretRecord } from '../../domain/secrets/secret.ts'
 import type { ResourceInput } from '../../policy/input.ts'
 import { type Identified, resourceInput } from '../identify.ts'
 
-export type RegisteredType = 'host' | 'secret'
+export type RegisteredType = 'certificate' | 'host' | 'secret'
 
 /** A resource that exists, as agents' calls and as people's operations name it. */
 export interface Registered {
@@ -32,6 +33,13 @@ export function registeredHost(host: Host): Registered {
   const identified = { type: 'host', name, host } as const
   const input = { ...resourceInput(identified), type: 'host', name, exists: true }
   return { type: 'host', id, createdAt, groups, environment, ownerId: null, identified, input }
+}
+
+export function registeredCertificate(certificate: Certificate): Registered {
+  const { id, name, createdAt, groups, environment } = certificate
+  const identified = { type: 'certificate', name, certificate, planned: undefined } as const
+  const input = { ...resourceInput(identified), type: 'certificate', name, exists: true }
+  return { type: 'certificate', id, createdAt, groups, environment, ownerId: null, identified, input }
 }
 
 /** The resource as answers show it; never a value. */

@@ -6,8 +6,14 @@ import { err, ok, type Result } from '../../kernel/result.ts'
 import type { Environment } from '../../kernel/vocabulary.ts'
 import type { OperatorCaller } from '../caller.ts'
 import { type AccessDeps, rightsOf } from './access-deps.ts'
-import { type Access, accessOfAgent, accessOfOperator } from './access-of.ts'
-import { type Registered, registeredHost, registeredSecret, registeredView } from './registered.ts'
+import { type Access, accessOfAgent, accessOfOperator, toolsOnRegistered } from './access-of.ts'
+import {
+  type Registered,
+  registeredCertificate,
+  registeredHost,
+  registeredSecret,
+  registeredView,
+} from './registered.ts'
 import { type SimulatedRights, simulatedPerson } from './simulated-callers.ts'
 
 /** Pairs of a resource and somebody that one page looks at. A page may then be short, and say where to go on. */
@@ -53,7 +59,7 @@ export async function resourceAccess(
   return ok({ items, nextCursor: null })
 }
 
-const shelves = ['host', 'shared', 'private'] as const
+const shelves = ['certificate', 'host', 'shared', 'private'] as const
 const kinds = ['service', 'person', 'agent'] as const
 
 /** Where a page begins. Cursors are those of the lists underneath; '' is their beginning. */
@@ -123,7 +129,12 @@ async function* pairsOf({ deps, builtIn, rights }: Search, resource: Registered,
     const filter = resource.ownerId === null ? { groups: resource.groups } : { owner: resource.ownerId }
     for await (const agent of everyItem((page) => stores.agents.list(filter, page), after)) {
       const access = async () =>
-        accessOfAgent(simulation, await rights(agent), deps.catalog.toolsOn[resource.type], resource.identified)
+        accessOfAgent(
+          simulation,
+          await rights(agent),
+          toolsOnRegistered(deps.catalog.toolsOn, resource.type),
+          resource.identified,
+        )
       yield { place: placeAfter(place, agent), access: rowOf(resource, { ...agent, kind: 'agent' }, access) }
     }
   }
@@ -163,7 +174,12 @@ async function* resourcesOf(
     if (group.environment === environment) groups.push(group.name)
   const isOfEnvironment = (resource: Registered) =>
     resource.environment === environment && (shelf !== 'private' || visible === undefined)
-  if (shelf === 'host') {
+  if (shelf === 'certificate') {
+    for await (const certificate of everyItem((page) => stores.certificates.list({ groups }, page), after)) {
+      const resource = registeredCertificate(certificate)
+      if (isOfEnvironment(resource)) yield resource
+    }
+  } else if (shelf === 'host') {
     for await (const host of everyItem((page) => stores.hosts.list({ groups }, page), after)) {
       const resource = registeredHost(host)
       if (isOfEnvironment(resource)) yield resource
@@ -186,7 +202,7 @@ function cursorOf({ shelf, resource, kind, principal }: Place): string {
 }
 
 function parsePlace(cursor: string | undefined): Place | undefined {
-  if (cursor === undefined) return { shelf: 'host', resource: '', kind: 'service', principal: '' }
+  if (cursor === undefined) return { shelf: 'certificate', resource: '', kind: 'service', principal: '' }
   const [shelfName, resource, kindName, principal, ...rest] = cursor.split('.')
   const shelf = shelves.find((each) => each === shelfName)
   const kind = kinds.find((each) => each === kindName)

@@ -39,7 +39,15 @@ export function createCatalog(deps: Deps): Catalog {
   const certificate = [getCertificate(deps), ...ordering]
   const requestSsh = requestSshSession(deps)
   const runSsh = runSshCommand(deps)
-  const toolsOn = { secret: [secret], certificate, host: [hosts, requestSsh, runSsh] }
+  const probe = createProbe(deps)
+  const readProbe = getProbe()
+  const toolsOn = {
+    secret: [secret],
+    certificate,
+    host: [hosts, requestSsh, runSsh],
+    probe_target: [probe],
+    probe: [readProbe],
+  }
   const toolNamed = (name: string): Tool | undefined => tools.find((tool) => tool.name === name)
   const tools: readonly Tool[] = [
     listAllowedResources({ ...deps, toolsOn }),
@@ -49,8 +57,8 @@ export function createCatalog(deps: Deps): Catalog {
     requestSsh,
     runSsh,
     endSshSession(deps),
-    createProbe(deps),
-    getProbe(),
+    probe,
+    readProbe,
     requestApproval({ ...deps, toolNamed }),
     getApproval(deps),
     writeAuditEvent(deps),

@@ -8,14 +8,14 @@ import {
 } from '../../domain/probes/probe.schema.ts'
 import type { Probe } from '../../domain/probes/probe.ts'
 import { createProbe as createProbeFor, type ProbeAuthor, type RunProbeDeps } from '../../domain/probes/run-probe.ts'
+import type { Token } from '../../domain/tokens/token.ts'
+import { digestOfText } from '../../kernel/digest.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { AgentCaller } from '../caller.ts'
-import type { Identified } from '../identify.ts'
-import { type CallFacts, defineTool, type Tool } from '../tool.ts'
-import { WindowLimit } from '../window-limit.ts'
+import { defineTool, type Tool } from '../tool.ts'
 
-const PROBES_PER_MINUTE_MAX = 60
+const ID_CHARACTERS = 25
 
 const argumentsSchema = {
   type: 'object',
@@ -29,7 +29,6 @@ const argumentsSchema = {
 
 /** Looks at an endpoint and says what is wrong with it. Scope: `probe:create`. Never returns a body. */
 export function createProbe(deps: RunProbeDeps): Tool {
-  const limit = new WindowLimit({ calls: PROBES_PER_MINUTE_MAX, seconds: 60 })
   return defineTool<FromSchema<typeof argumentsSchema>, ProbeToolResult>({
     name: 'certlocker_create_probe',
     title: 'Probe an endpoint',
@@ -40,22 +39,28 @@ export function createProbe(deps: RunProbeDeps): Tool {
     action: 'probe.create',
     scopes: ['probe:create'],
     readOnly: false,
+    attaches: true,
     arguments: argumentsSchema,
     result: probeResultSchema,
     resource: ({ target }) => ({ type: 'probe_target', name: target }),
-    facts: (_args, resource) => urlFacts(resource),
     run: async ({ caller, resource, arguments: args, signal }) => {
       if (resource.type !== 'probe_target' || resource.target === undefined) return err(fault('PROBE_TARGET_FORBIDDEN'))
       const { target, registered } = resource
-      const { agent, effectiveGroups } = caller.standing
-      if (!limit.take(agent.id, deps.clock.now()).allowed) return err(fault('PROBE_LIMIT'))
+      const { effectiveGroups } = caller.standing
       const listing = registered.map(({ name }) => name).filter((name) => effectiveGroups.includes(name))
       const groups = listing.length > 0 ? listing : effectiveGroups
       const destination = resource.destination ?? (await deps.prober.locate(target))
-      const asked = { target, destination, groups, expectCertificate: args.expectCertificate, everySeconds: undefined }
+      const { expectCertificate } = args
+      const once = idForOnce(caller.standing.token)
+      const asked = { ...once, target, destination, groups, expectCertificate, everySeconds: undefined }
       return resultOf(await createProbeFor(deps, authorOf(caller), asked, signal))
     },
   })
+}
+
+/** A token for single use makes one probe at most, so that its call, repeated or racing with itself, finds that one. */
+function idForOnce({ id, singleUse }: Pick<Token, 'id' | 'singleUse'>): { readonly id?: string } {
+  return singleUse ? { id: `prb_${digestOfText(id).slice(-ID_CHARACTERS)}` } : {}
 }
 
 /** @returns NOT_FOUND while the first look is under way */
@@ -65,13 +70,6 @@ export function resultOf(found: Result<Probe, Fault>): Result<ProbeToolResult, F
   if (latest === null) return err(fault('NOT_FOUND', { message: 'The probe has no result yet; ask again' }))
   const { at, verdict, addresses } = latest
   return ok({ probeId, target, groups: [...groups], verdict, checkedAt: at.toISOString(), addresses: [...addresses] })
-}
-
-function urlFacts(resource: Identified): CallFacts {
-  if (resource.type !== 'probe_target' || resource.target === undefined) return {}
-  const { target, destination } = resource
-  const { scheme, host, port, path } = target
-  return { derived: { url: { scheme, host, port, path, ipClass: destination?.ipClass ?? 'unresolved' } } }
 }
 
 function authorOf({ standing, session, request, client }: AgentCaller): ProbeAuthor {

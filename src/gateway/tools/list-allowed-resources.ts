@@ -11,12 +11,15 @@ import type { Fault } from '../../kernel/fault.ts'
 import { ok, type Result } from '../../kernel/result.ts'
 import { type Scope, scopes } from '../../kernel/vocabulary.ts'
 import type { AgentCaller } from '../caller.ts'
+import { probeInput } from '../identify-probe.ts'
 import type { Identified } from '../identify.ts'
+import type { ResourceInput } from '../../policy/input.ts'
 import { type ActionsOn, listLimitDefault, pageOf, type Shelf } from '../listing.ts'
 import { defineTool, type Tool } from '../tool.ts'
+import { type ListedEndpoint, listedEndpoints, type ProbeShelfDeps } from './probe-shelf.ts'
 import { cursorArgument, limitArgument, queryArgument } from './list-arguments.ts'
 
-const types = ['certificate', 'host', 'private_secret', 'secret'] as const
+const types = ['certificate', 'host', 'private_secret', 'probe', 'secret'] as const
 type ResourceType = (typeof types)[number]
 
 /** Holding one of them shows the type. */
@@ -24,6 +27,7 @@ const scopesOf: Record<ResourceType, readonly Scope[]> = {
   certificate: ['certificate:read', 'certificate:request'],
   host: ['host:read'],
   private_secret: ['private_secret:read'],
+  probe: ['probe:create', 'probe:read'],
   secret: ['secret:read'],
 }
 
@@ -72,7 +76,9 @@ const resultSchema = {
   },
 } as const
 
-interface ListDeps {
+interface ListDeps extends Pick<ProbeShelfDeps, 'prober'> {
+  readonly probes: ProbeShelfDeps['probes']
+  readonly groups: ProbeShelfDeps['groups']
   readonly secrets: Pick<SecretStore, 'listReachable'>
   readonly hosts: Pick<HostStore, 'listReachable'>
   readonly certificates: Pick<CertificateStore, 'listReachable'>
@@ -86,6 +92,8 @@ export interface ToolsOn {
   readonly secret: readonly Tool[]
   readonly host: readonly Tool[]
   readonly certificate: readonly Tool[]
+  readonly probe_target: readonly Tool[]
+  readonly probe: readonly Tool[]
 }
 
 /** Lists what the agent could ask for and with which effect. Never a value. Any scope; types its scopes act on. */
@@ -94,7 +102,7 @@ export function listAllowedResources(deps: ListDeps): Tool {
     name: 'certlocker_list_allowed_resources',
     title: 'List allowed resources',
     description:
-      'Lists the names of secrets, certificates and hosts that this agent may ask for, and for each tool whether the answer is allow or require_approval.',
+      'Lists the names of secrets, certificates, hosts and endpoints to probe that this agent may ask for, and for each tool whether the answer is allow or require_approval.',
     action: 'resource.list',
     scopes,
     readOnly: true,
@@ -113,21 +121,26 @@ export function listAllowedResources(deps: ListDeps): Tool {
       )
       if (!rows.ok) return rows
       const items: Item[] = []
-      for (const { kind, resource } of rows.value.items) {
-        const actions = await deps.actionsOn(caller, deps.toolsOn[resource.type], resource)
-        if (Object.keys(actions).length > 0) items.push({ ...itemOf(kind, resource), actions })
+      for (const { kind, resource, also } of rows.value.items) {
+        const own = await deps.actionsOn(caller, deps.toolsOn[resource.type], resource)
+        const further = also && (await deps.actionsOn(caller, deps.toolsOn[also.type], also))
+        const actions = { ...own, ...further }
+        if (Object.keys(actions).length > 0) items.push({ ...itemOf(kind, resource, also), actions })
       }
       return ok({ items, nextCursor: rows.value.nextCursor })
     },
   })
 }
 
-type Listed = Extract<Identified, { type: 'secret' | 'host' | 'certificate' }>
+type Listed = Extract<Identified, { type: 'secret' | 'host' | 'certificate' | 'probe_target' }>
+type Probed = Extract<Identified, { type: 'probe' }>
 type Item = ReturnType<typeof itemOf> & { readonly actions: { readonly [tool: string]: 'allow' | 'require_approval' } }
 
 interface Row {
   readonly kind: ResourceType
   readonly resource: Listed
+  /** What the same name stands for besides: the latest probe of an endpoint. */
+  readonly also?: Probed
 }
 
 interface Wanted {
@@ -151,6 +164,7 @@ function shelf(
         const filter = { groups, query, ...(expiringWithinDays === undefined ? {} : { notAfterBefore }) }
         return rowsOf(await deps.certificates.listReachable(filter, page), certificateRow)
       }
+      if (kind === 'probe') return rowsOf(await listedEndpoints(deps, { groups, query }, page), endpointRow)
       const secretKind = kind === 'secret' ? 'shared' : 'private'
       return rowsOf(
         await deps.secrets.listReachable({ kind: secretKind, groups, ownerId: agent.ownerId, query }, page),
@@ -173,12 +187,18 @@ function certificateRow(certificate: Certificate): Row {
   return { kind: 'certificate', resource: { type: 'certificate', name, certificate, planned: undefined } }
 }
 
+function endpointRow({ target, probe }: ListedEndpoint): Row {
+  const also = probe === undefined ? {} : { also: { type: 'probe', name: target.name, probe } as const }
+  return { kind: 'probe', resource: target, ...also }
+}
+
 function secretRow(kind: ResourceType, secret: SecretRecord): Row {
   return { kind, resource: { type: 'secret', name: secret.name, version: secret.currentVersion, secret } }
 }
 
-function itemOf(type: ResourceType, resource: Listed) {
-  const { groups, environment } = foundIn(resource) ?? { groups: [], environment: '' }
+function itemOf(type: ResourceType, resource: Listed, also: Probed | undefined) {
+  const { groups = [], environment = '' } =
+    (resource.type === 'probe_target' ? endpointFacts(resource, also) : foundIn(resource)) ?? {}
   return {
     type,
     name: resource.name,
@@ -194,7 +214,15 @@ function versionOf(resource: Listed): number | null {
   return resource.type === 'secret' ? resource.version : null
 }
 
-function foundIn(resource: Listed): Host | SecretRecord | Certificate | undefined {
+/** The groups that register it; of one that none registers any more, those it was probed for. */
+function endpointFacts(
+  target: Extract<Identified, { type: 'probe_target' }>,
+  also: Probed | undefined,
+): Pick<ResourceInput, 'groups' | 'environment'> {
+  return target.registered.length > 0 || also === undefined ? probeInput(target) : probeInput(also)
+}
+
+function foundIn(resource: Exclude<Listed, { type: 'probe_target' }>): Host | SecretRecord | Certificate | undefined {
   if (resource.type === 'host') return resource.host
   return resource.type === 'secret' ? resource.secret : resource.certificate
 }

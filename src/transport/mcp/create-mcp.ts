@@ -123,6 +123,8 @@ export function createMcp(deps: McpDeps): Mcp {
     propose: (...question) => guard.propose(...question),
     ssh: { inTransaction, clock: authority, stores, runner: deps.commandRunner, released },
     certificates: stores.certificates,
+    probes: stores.probes,
+    groups: stores.groups,
     ordering: deps.ordering,
     source: deps.source,
     prober: deps.prober,

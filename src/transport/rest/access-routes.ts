@@ -1,6 +1,11 @@
 import { agentAccess } from '../../gateway/access/agent-access.ts'
 import { exposedSecrets } from '../../gateway/access/exposed-secrets.ts'
-import { type RegisteredType, registeredHost, registeredSecret } from '../../gateway/access/registered.ts'
+import {
+  type RegisteredType,
+  registeredCertificate,
+  registeredHost,
+  registeredSecret,
+} from '../../gateway/access/registered.ts'
 import { resourceAccess } from '../../gateway/access/resource-access.ts'
 import { fault } from '../../kernel/fault.ts'
 import { err, ok } from '../../kernel/result.ts'
@@ -31,7 +36,7 @@ export const accessRoutes: readonly Route[] = [
     query: queryShape<{ readonly [Name in keyof AccessQuery]: AccessQuery[Name] }>(
       partQuery({
         resource: { ...reference, description: 'Id or name of a secret or host', examples: ['prod-db-password'] },
-        type: { enum: ['host', 'secret'], description: 'Which, where a secret and a host share the name' },
+        type: { enum: ['certificate', 'host', 'secret'], description: 'Which, where several share the name' },
         environment: { enum: environments, description: 'Everything of that environment' },
       }),
     ),
@@ -105,8 +110,11 @@ function partQuery(filters: ObjectSchema['properties']): ObjectSchema {
 }
 
 async function findRegistered({ stores }: RestDeps, idOrName: string, type: RegisteredType | undefined) {
-  const secret = type === 'host' ? undefined : await stores.secrets.find(idOrName)
+  const isWanted = (one: RegisteredType): boolean => type === undefined || type === one
+  const secret = isWanted('secret') ? await stores.secrets.find(idOrName) : undefined
   if (secret !== undefined) return registeredSecret(secret)
-  const host = type === 'secret' ? undefined : await stores.hosts.find(idOrName)
-  return host && registeredHost(host)
+  const host = isWanted('host') ? await stores.hosts.find(idOrName) : undefined
+  if (host !== undefined) return registeredHost(host)
+  const certificate = isWanted('certificate') ? await stores.certificates.find(idOrName) : undefined
+  return certificate && registeredCertificate(certificate)
 }

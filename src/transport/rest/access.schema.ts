@@ -8,7 +8,13 @@ const resource = {
   type: 'object',
   additionalProperties: false,
   required: ['type', 'id', 'name', 'groups', 'environment'],
-  properties: { type: { enum: ['host', 'secret'] }, id: text, name: text, groups: texts, environment: text },
+  properties: {
+    type: { enum: ['certificate', 'host', 'secret'] },
+    id: text,
+    name: text,
+    groups: texts,
+    environment: text,
+  },
   description: 'What is reached; never a value',
 } as const
 

@@ -1,13 +1,19 @@
 import { certificateVersionView, certificateView, type Certificate } from '../../domain/certificates/certificate.ts'
 import {
+  type AddCertificateVersion,
+  addCertificateVersionSchema,
   type CreateCertificate,
   certificateOrderSchema,
   certificateSchema,
   certificateVersionSchema,
   createCertificateSchema,
+  type UpdateCertificate,
+  updateCertificateSchema,
 } from '../../domain/certificates/certificate.schema.ts'
 import { orderNew, orderRenewal, type Requester } from '../../domain/certificates/open-order.ts'
 import { type Order, orderView } from '../../domain/certificates/order.ts'
+import { addCertificateVersion } from '../../domain/certificates/add-certificate-version.ts'
+import { updateCertificate } from '../../domain/certificates/update-certificate.ts'
 import { uploadCertificate } from '../../domain/certificates/upload-certificate.ts'
 import type { Author } from '../../domain/audit/author.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
@@ -84,6 +90,36 @@ export const certificateRoutes: readonly Route[] = [
     handle: async (_deps, _by, _request, certificate) => ok(certificateView(certificate)),
   }),
   defineRoute({
+    id: 'updateCertificate',
+    method: 'PATCH',
+    path: '/certificates/:id',
+    action: 'certificate.update',
+    summary: 'Change its groups, the domains of its next order, or who renews it',
+    body: bodyShape<UpdateCertificate>(updateCertificateSchema),
+    response: certificateSchema,
+    errors: ['REFERENCE_UNKNOWN', 'GROUP_NOT_PERMITTED'],
+    find: async (deps, { id, body: { groups, domains = [] } }) => {
+      const found = await findCertificate(deps, id, groups)
+      return mapOk(found, (known) => ({ ...known, derived: { domains } }))
+    },
+    handle: async ({ ordering }, by, { body }, { id }) =>
+      mapOk(await updateCertificate(ordering, by, id, body), certificateView),
+  }),
+  defineRoute({
+    id: 'addCertificateVersion',
+    method: 'POST',
+    path: '/certificates/:id/versions',
+    action: 'certificate.update',
+    summary: 'Upload its next version, which was issued elsewhere',
+    status: 201,
+    body: bodyShape<AddCertificateVersion>(addCertificateVersionSchema),
+    response: certificateSchema,
+    errors: ['STATE_CONFLICT'],
+    find: async (deps, { id }) => mapOk(await findCertificate(deps, id), (known) => ({ ...known, derived: {} })),
+    handle: async (deps, by, { body }, certificate) =>
+      mapOk(await addCertificateVersion(deps, by, certificate, body), certificateView),
+  }),
+  defineRoute({
     id: 'renewCertificate',
     method: 'POST',
     path: '/certificates/:id/renew',
@@ -150,12 +186,14 @@ function requesterOf(by: Author): Result<Requester, Fault> {
   return by.decision === null ? err(fault('ACCESS_DENIED')) : ok({ by, decisionId: by.decision.record.id })
 }
 
-async function findCertificate({ stores }: RestDeps, idOrName: string) {
+/** @param asked groups that it would have instead, whose domains count then */
+async function findCertificate({ stores }: RestDeps, idOrName: string, asked?: readonly string[]) {
   const certificate = await stores.certificates.find(idOrName)
   if (certificate === undefined) return missing('certificate', idOrName)
   const { id, name, groups, domains, permittedDomains } = certificate
-  const known = { type: 'certificate', id, name, groups, exists: true, domains: permittedDomains }
-  return ok({ resource: await resourceInGroups(stores, known), subject: certificate, derived: { domains } })
+  const permitted = asked === undefined ? permittedDomains : await stores.groups.domains(asked)
+  const known = { type: 'certificate', id, name, groups, exists: true, domains: permitted }
+  return ok({ resource: await resourceInGroups(stores, known, asked), subject: certificate, derived: { domains } })
 }
 
 function inDays(now: number, days: number): Date {

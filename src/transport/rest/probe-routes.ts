@@ -1,7 +1,15 @@
 import { parseProbeTarget } from '../../domain/probes/probe-target.ts'
-import { type CreateProbe, createProbeSchema, probeSchema, probeTarget } from '../../domain/probes/probe.schema.ts'
+import {
+  type CreateProbe,
+  createProbeSchema,
+  probeSchema,
+  probeTarget,
+  type UpdateProbe,
+  updateProbeSchema,
+} from '../../domain/probes/probe.schema.ts'
 import { probeView } from '../../domain/probes/probe.ts'
 import { createProbe } from '../../domain/probes/run-probe.ts'
+import { updateProbe } from '../../domain/probes/update-probe.ts'
 import type { Author } from '../../domain/audit/author.ts'
 import { beyondReach } from '../../domain/groups/group-reach.ts'
 import { fault } from '../../kernel/fault.ts'
@@ -59,6 +67,18 @@ export const probeRoutes: readonly Route[] = [
     response: probeSchema,
     find: (deps, { id }) => findProbe(deps, id),
     handle: async (_deps, _by, _request, found) => ok(probeView(found)),
+  }),
+  defineRoute({
+    id: 'updateProbe',
+    method: 'PATCH',
+    path: '/probes/:id',
+    action: 'probe.update',
+    summary: 'Change how often a probe looks, or stop it, and what it expects to be served',
+    body: bodyShape<UpdateProbe>(updateProbeSchema),
+    response: probeSchema,
+    errors: ['REFERENCE_UNKNOWN', 'GROUP_NOT_PERMITTED'],
+    find: (deps, { id }) => findProbe(deps, id),
+    handle: async (deps, by, { body }, found) => mapOk(await updateProbe(deps, by, found, body), probeView),
   }),
 ]
 

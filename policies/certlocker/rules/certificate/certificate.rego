@@ -16,7 +16,7 @@ import data.certlocker.lib.reason
 #   severity: high
 #   remedy: Ask for names within the group's domains, or an admin to add the names to the domains of the group.
 deny contains reason.of(rego.metadata.rule(), details) if {
-	input.call.action in {"certificate.create", "certificate.renew", "certificate.request"}
+	input.call.action in {"certificate.create", "certificate.renew", "certificate.request", "certificate.update"}
 	outside := {name | some name in input.derived.domains; not _permitted(name)}
 	count(outside) > 0
 	details := {"names": sort(outside), "groups": sort(input.resource.groups)}

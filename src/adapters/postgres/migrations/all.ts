@@ -17,6 +17,7 @@ import * as policyBundles from './0017-policy-bundles.ts'
 import * as certificates from './0022-certificates.ts'
 import * as probes from './0023-probes.ts'
 import * as sshKillReceipts from './0024-ssh-kill-receipts.ts'
+import * as renewalChecks from './0025-renewal-checks.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -44,4 +45,5 @@ export const migrations: readonly Migration[] = [
   { name: '0022-certificates', ...certificates },
   { name: '0023-probes', ...probes },
   { name: '0024-ssh-kill-receipts', ...sshKillReceipts },
+  { name: '0025-renewal-checks', ...renewalChecks },
 ]

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createSecureServer } from 'node:http2'
+import { createSecureServer, type ServerHttp2Stream } from 'node:http2'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EgressGuard } from '../../../../src/adapters/egress/egress-guard.ts'
@@ -144,6 +144,41 @@ describe('a probe', () => {
     opened.push({ stop: async () => void server.close() })
     const { port } = server.address() as AddressInfo
     expect(await probe(`edge.test:${port}`)).toMatchObject({ verdict: 'up', first: { tls: { alpn: 'h2' } } })
+  })
+
+  test.each([
+    [204, 'up'],
+    [503, 'http_error'],
+  ])('asks an endpoint that speaks HTTP/2 only in that, and hears status %i', async (status, verdict) => {
+    const heard: unknown[] = []
+    const server = createSecureServer({ ...good }, ({ method, url, authority }, response) => {
+      heard.push({ method, url, authority })
+      response.writeHead(status, { 'strict-transport-security': 'max-age=1' }).end()
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    opened.push({ stop: async () => void server.close() })
+    const { port } = server.address() as AddressInfo
+    expect(await probe(`https://edge.test:${port}/health?x=1`)).toMatchObject({
+      verdict,
+      first: { tls: { alpn: 'h2' }, httpStatus: status, hsts: 'max-age=1', problem: null },
+    })
+    expect(heard).toEqual([{ method: 'GET', url: '/health?x=1', authority: `edge.test:${port}` }])
+  })
+
+  test.each([
+    ['says nothing', () => undefined, 'timeout'],
+    ['hangs up', (stream: ServerHttp2Stream) => stream.session?.destroy(), 'no answer'],
+    ['refuses the stream', (stream: ServerHttp2Stream) => stream.close(7), 'not HTTP'],
+  ])('finds an HTTP error where an endpoint of HTTP/2 %s', async (_, answer, problem) => {
+    const server = createSecureServer({ ...good }).on('stream', (stream) => {
+      stream.on('error', () => undefined)
+      answer(stream)
+    })
+    server.on('sessionError', () => undefined).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    opened.push({ stop: async () => void server.close() })
+    const { port } = server.address() as AddressInfo
+    expect(await probe(`https://edge.test:${port}/`)).toMatchObject({ verdict: 'http_error', first: { problem } })
   })
 
   test('follows no redirect and ends an endless or compressed body after the head', async () => {

@@ -33,6 +33,19 @@ describe('a chain', () => {
     expect(chain.ok && chain.value.facts.fingerprint).toBe(new X509Certificate(leaf.certificate).fingerprint256)
   })
 
+  test('shows what cannot be printed as such, so that no name passes for another', () => {
+    const domains = ['edge.example\u0000.evil', 'ed\u00adge.example', 'a\nb.example']
+    const made = readChain(aCertificate({ subject: 'x\u202ey\u200b', domains }).certificate)
+    expect(made).toMatchObject({
+      value: {
+        facts: {
+          subject: 'CN=x\ufffdy\ufffd',
+          sans: ['edge.example\ufffd.evil', 'ed\ufffdge.example', 'a\ufffdb.example'],
+        },
+      },
+    })
+  })
+
   test.each([
     ['in the wrong order', ca.certificate + leaf.certificate, 'certificate 2 of the chain did not issue certificate 1'],
     ['with a stranger in it', leaf.certificate + other.certificate, 'certificate 2 of the chain did not issue'],

@@ -19,7 +19,7 @@ test_certificate[name] if {
 		"a name without labels": {"names": ["localhost"], "codes": {"DOMAIN_NOT_ALLOWED"}},
 		"an empty label": {"names": [".apps.example.com"], "codes": {"DOMAIN_NOT_ALLOWED"}},
 	}
-	some action in ["certificate.request", "certificate.create", "certificate.renew"]
+	some action in ["certificate.request", "certificate.create", "certificate.renew", "certificate.update"]
 	found := fixture.codes(certificate.deny) with input as _question(action, case.names)
 	found == case.codes
 }
