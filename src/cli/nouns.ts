@@ -1,10 +1,5 @@
 import { createAgentSchema, reasonSchema, updateAgentSchema } from '../domain/agents/agent.schema.ts'
 import { approvalCommentSchema } from '../domain/approvals/approval.schema.ts'
-import {
-  addCertificateVersionSchema,
-  createCertificateSchema,
-  updateCertificateSchema,
-} from '../domain/certificates/certificate.schema.ts'
 import { createGroupSchema, updateGroupSchema } from '../domain/groups/group.schema.ts'
 import { createHostSchema, updateHostSchema } from '../domain/hosts/host.schema.ts'
 import { createApiKeySchema } from '../domain/people/api-key.schema.ts'
@@ -20,6 +15,7 @@ import {
 import { createTokenSchema } from '../domain/tokens/token.schema.ts'
 import { approvalSheet } from './approval-sheet.ts'
 import { accessColumns, accessRow, changeRow, exposureRow } from './auditor-rows.ts'
+import { certificates } from './certificates-noun.ts'
 import { printCreatedApiKey, printCreatedToken, printValue } from './once-shown.ts'
 import { create, list, type Noun, show, update } from './verb.ts'
 
@@ -210,43 +206,7 @@ export const nouns: readonly Noun[] = [
       },
     ],
   },
-  {
-    name: 'certificates',
-    about: 'TLS certificates: ordered, uploaded, renewed',
-    columns: ['name', 'groups', 'environment', 'domains', 'issuer', 'version', 'notAfter', 'renewAt'],
-    verbs: [
-      list('/certificates', ['group', 'expiring']),
-      create('/certificates', createCertificateSchema),
-      { ...create('/certificates', createCertificateSchema), name: 'request', about: 'Have one issued' },
-      { ...create('/certificates', createCertificateSchema), name: 'upload', about: 'Upload one that exists' },
-      show('/certificates'),
-      update('/certificates', updateCertificateSchema),
-      {
-        name: 'add-version',
-        about: 'Upload its next version',
-        method: 'POST',
-        path: '/certificates/:id/versions',
-        body: addCertificateVersionSchema,
-      },
-      { name: 'renew', about: 'Have its next version issued', method: 'POST', path: '/certificates/:id/renew' },
-      {
-        name: 'versions',
-        about: 'List its versions',
-        method: 'GET',
-        path: '/certificates/:id/versions',
-        filters: [],
-        columns: ['version', 'issuer', 'fingerprint', 'notBefore', 'notAfter', 'createdBy'],
-      },
-      {
-        name: 'history',
-        about: 'List the orders for it and how they went',
-        method: 'GET',
-        path: '/certificates/:id/orders',
-        filters: [],
-        columns: ['createdAt', 'orderStatus', 'version', 'issuer', 'requestedBy', 'finishedAt', 'problem'],
-      },
-    ],
-  },
+  certificates,
   {
     name: 'probes',
     about: 'What endpoints serve',
