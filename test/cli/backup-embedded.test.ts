@@ -24,8 +24,11 @@ beforeAll(() => {
 })
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()))
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(folder, removal)
 })
+
+/** The processes of a database end a moment after its gateway. */
+const removal = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }
 
 const configOf = (name: string) => join(folder, `${name}.json`)
 const keys = () => ['--passphrase-file', join(folder, 'passphrase')]
@@ -73,7 +76,7 @@ test.each([
   ['keys', () => cli(['keys', 'prune', '--config', configOf('second')])],
 ])('%s says what is wrong with an embedded database that cannot be opened, and what to do', async (_, command) => {
   const version = join(folder, 'second', 'postgres', 'data', 'PG_VERSION')
-  rmSync(join(folder, 'second'), { recursive: true, force: true })
+  rmSync(join(folder, 'second'), removal)
   mkdirSync(dirname(version), { recursive: true })
   writeFileSync(version, '9.6\n')
   const { exitCode, stdout, stderr } = await command()

@@ -10,8 +10,8 @@ import { RotatingToken } from './rotating-token.ts'
 import { tokenFile } from './token-file.ts'
 import { ConnectError, type Note, type TokenSource } from './token-source.ts'
 
-/** Clients wait two seconds after closing stdin before they send SIGTERM. */
-const DRAIN_MS_MAX = 1000
+/** Longer than any call is held. A client that does not want its answers any more sends SIGTERM two seconds later. */
+const DRAIN_MS_MAX = 60_000
 const CLOSE_MS_MAX = 500
 
 export interface Connect {
