@@ -24,11 +24,8 @@ beforeAll(() => {
 })
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()))
-  rmSync(folder, removal)
+  rmSync(folder, { recursive: true, force: true })
 })
-
-/** The processes of a database end a moment after its gateway. */
-const removal = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }
 
 const configOf = (name: string) => join(folder, `${name}.json`)
 const keys = () => ['--passphrase-file', join(folder, 'passphrase')]
@@ -69,6 +66,7 @@ test('an embedded database is backed up while its gateway runs or not, and resto
   const second = await start('second')
   expect(await groupsAt(second)).toMatchObject([{ name: 'edge' }])
   expect((await restClient(second.url, adminKey).get('/audit/verify')).body).toMatchObject({ ok: true })
+  await second.stop()
 })
 
 test.each([
@@ -76,7 +74,7 @@ test.each([
   ['keys', () => cli(['keys', 'prune', '--config', configOf('second')])],
 ])('%s says what is wrong with an embedded database that cannot be opened, and what to do', async (_, command) => {
   const version = join(folder, 'second', 'postgres', 'data', 'PG_VERSION')
-  rmSync(join(folder, 'second'), removal)
+  rmSync(join(folder, 'second'), { recursive: true, force: true })
   mkdirSync(dirname(version), { recursive: true })
   writeFileSync(version, '9.6\n')
   const { exitCode, stdout, stderr } = await command()
