@@ -53,10 +53,10 @@ const as = (name: string, kind: ClientKind, { url } = lab.gateway): Promise<Agen
 const approvalsOf = async (agentName: string) =>
   itemsOf((await lab.gateway.api.get(`/approvals?agent=${agentName}&limit=200`)).body)
 
-describe.each(bothEras)('S18: an agent looks after a runner over SSH (%s)', (kind) => {
+describe.concurrent.each(bothEras)('S18: an agent looks after a runner over SSH (%s)', (kind) => {
   test('it is let in for a while by the bastion, sees no key, and everything is recorded', async () => {
     const cursor = await as('cursor-ops', kind)
-    const answer = await cursor.calls(REQUEST, { host: 'hermes-runner', ttlSeconds: 5, reason: 'The runner is slow' })
+    const answer = await cursor.calls(REQUEST, { host: 'hermes-runner', ttlSeconds: 4, reason: 'The runner is slow' })
     expect(answer.structured).toMatchObject({ status: 'ok', recorded: true })
     const sessionId = String(answer.structured['sessionId'])
     const looked = await cursor.calls(RUN, { sessionId, command: 'echo "load 0.1"; env' })

@@ -7,6 +7,7 @@ import { benchDecisions } from './decision-bench.ts'
 import { contest, listedSecrets, measure, resultOf, type Round, startCommand } from './measured.ts'
 import { memoryMb, startServer } from './processes.ts'
 import { benchScale } from './scale-bench.ts'
+import { benchSsh } from './ssh-bench.ts'
 
 const CONNECTIONS = [1, 16, 64]
 const ROUNDS = 5
@@ -21,6 +22,12 @@ async function main(): Promise<void> {
   say(
     `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
   )
+  if (process.argv.includes('ssh')) {
+    const ssh = await benchSsh(say)
+    if (ssh === undefined) say('ssh: there is no OpenSSH server here (npm run tools)')
+    else if (isJson) process.stdout.write(`${JSON.stringify({ ssh })}\n`)
+    return
+  }
   const decisions = benchDecisions()
   say(
     `decision in process (${decisions.inputBytes} B input): p50 ${decisions.p50Us.toFixed(1)} µs, p99 ${decisions.p99Us.toFixed(1)} µs`,
