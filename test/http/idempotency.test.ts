@@ -84,8 +84,10 @@ describe('a request under an Idempotency-Key', () => {
 })
 
 test('every answer that shows a value once says so to whoever keeps answers', () => {
+  // The facts of a call have values too, and none of them is secret.
   const showing = routes.filter(
-    ({ method, response }) => method !== 'GET' && JSON.stringify(response).includes('"value"'),
+    ({ id, method, response }) =>
+      method !== 'GET' && id !== 'evaluatePolicy' && JSON.stringify(response).includes('"value"'),
   )
   expect(showing.map(({ id, onceShown }) => [id, onceShown])).toEqual([
     ['createApiKey', ['value']],

@@ -43,8 +43,10 @@ const identity = new Set([
 const CHANGES_MAX = 4
 /** So many sets of changes are looked at further, the most promising ones. */
 const SETS_KEPT = 24
-const QUESTIONS_PER_TURN = 50
-const QUESTIONS_MAX = 20_000
+/** So long others wait for their turn. */
+const TURN_MS = 5
+/** What was not found by then is not looked for any more. */
+const SEARCH_MS_MAX = 5_000
 
 const weight = { allow: 0, require_approval: 1, deny: 2 } as const
 
@@ -58,7 +60,7 @@ interface Tried {
 
 /**
  * Finds out by asking which facts each reason stands on, and the least that would change the answer: first one change,
- * then sets of them, from those that already took a reason away. Gives way to other work every 50 questions.
+ * then sets of them, from those that already took a reason away. Gives way to other work, and gives up after five seconds.
  */
 export async function sensitivityOf(input: PolicyInput, words: Vocabulary, decide: Ask): Promise<Sensitivity> {
   const decision = decide(input)
@@ -159,11 +161,14 @@ function isByGateway({ reasons }: Decision): boolean {
 }
 
 function bounded(decide: Ask): (input: PolicyInput) => Promise<Decision | undefined> {
-  let asked = 0
+  const until = performance.now() + SEARCH_MS_MAX
+  let turnAt = performance.now()
   return async (input) => {
-    asked += 1
-    if (asked > QUESTIONS_MAX) return undefined
-    if (asked % QUESTIONS_PER_TURN === 0) await nextTurn()
+    if (performance.now() > until) return undefined
+    if (performance.now() - turnAt > TURN_MS) {
+      await nextTurn()
+      turnAt = performance.now()
+    }
     const decision = decide(input)
     return isByGateway(decision) ? undefined : decision
   }
