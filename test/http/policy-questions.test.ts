@@ -117,6 +117,14 @@ describe('an answer is explained', () => {
     expect(await pia.api.post('/policy/evaluate', { decisionId: decisions.allowed })).toMatchObject({ status: 200 })
   })
 
+  test("not to others than its owner and admins about somebody's private secret", async () => {
+    const ana = await person(gateway, 'ana@example.com', 'operator', ['staging'])
+    await ana.api.create('/secrets', { name: 'ana-only', kind: 'private', owner: 'ana@example.com', value: 'x' })
+    const decisionId = await decisionOf(agent.calls(READ, { name: 'ana-only' }))
+    expect(await pia.api.post('/policy/evaluate', { decisionId })).toMatchObject({ status: 404 })
+    expect(await gateway.api.post('/policy/evaluate', { decisionId })).toMatchObject({ status: 200 })
+  })
+
   test.each([
     ['neither', {}],
     ['both', { decisionId: 'dec_1', input: {} }],
@@ -189,6 +197,18 @@ describe('recorded calls are replayed', () => {
       stdout: expect.stringMatching(/Allowed from now on: ACME_CLOSED/u),
     })
     expect(await admin([...widening, '--budget', '50'])).toMatchObject({ exitCode: 0 })
+  })
+
+  test('not from a file that is not there, nor of a window that ends before it begins', async () => {
+    const missing = await admin(['policy', 'diff', strict, strict, '--decisions', join(folder, 'none')])
+    expect(missing).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('does not exist') })
+    const exported = join(folder, 'window.ndjson')
+    await admin(['audit', 'export', '-o', exported])
+    const window = ['--from', '2026-02-01T00:00:00Z', '--to', '2026-01-01T00:00:00Z']
+    expect(await admin(['policy', 'replay', strict, '--decisions', exported, ...window])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('--from is not before --to'),
+    })
   })
 
   test.each([

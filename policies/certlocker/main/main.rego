@@ -48,7 +48,8 @@ _stated(contributions) := [contribution.reason(given, rule) | some [rule, given]
 
 # --- contributions, each with the package it comes from ----------------------------------------------------------------
 
-# Arrays, since a set would hash every reason again.
+# Arrays, since a set would hash every reason again. Whatever a company contributes malformed is a denial, so only what is
+# stated beside that denial, denials and obligations, has to be sifted.
 _denying := array.concat(
 	[[_shipped(rule), given] | some given in _set(data.certlocker.rules[rule].deny)],
 	[[_custom(company), given] | some given in _set(data.custom[company].deny); contribution.is_reason(given)],
@@ -56,12 +57,12 @@ _denying := array.concat(
 
 _asking := array.concat(
 	[[_shipped(rule), given] | some given in _set(data.certlocker.rules[rule].require_approval)],
-	[[_custom(company), given] | some given in _set(data.custom[company].require_approval); contribution.is_reason(given)],
+	[[_custom(company), given] | some given in _set(data.custom[company].require_approval)],
 )
 
 _allowing := array.concat(
 	[[_shipped(rule), given] | some given in _set(data.certlocker.rules[rule].allow)],
-	[[_custom(company), given] | some given in _set(_custom_allow[company]); contribution.is_reason(given)],
+	[[_custom(company), given] | some given in _set(_custom_allow[company])],
 )
 
 # A company's rules only narrow, unless the operator switched their allowances on.
@@ -81,10 +82,7 @@ _custom(company) := concat(".", ["custom", company])
 
 # --- faults of the policy itself -------------------------------------------------------------------------------------
 
-_faults := [] if {
-	config.sound
-	count(_faulty) == 0
-} else := [fault | some fault in (_malformed | _unsound)]
+_faults := [fault | some fault in (_malformed | _unsound)]
 
 _faulty contains _custom(company) if contribution.is_faulty(data.custom[company].deny)
 

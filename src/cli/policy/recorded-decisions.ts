@@ -37,6 +37,7 @@ export async function* decisionsIn(
     instant('--from', from) ?? Number.NEGATIVE_INFINITY,
     instant('--to', to) ?? Number.POSITIVE_INFINITY,
   ]
+  if (fromMs >= toMs) throw new CliError(exitCodes.usage, '--from is not before --to: no call lies between them')
   let at = 0
   for await (const line of linesOf(bytes)) {
     at += 1
@@ -51,8 +52,8 @@ export async function* decisionsIn(
 }
 
 /** The decisions of an export in a file. */
-export function decisionsInFile(file: string, window?: Window): AsyncGenerator<RecordedDecision> {
-  return decisionsIn(file, createReadStream(file), window)
+export async function* decisionsInFile(file: string, window?: Window): AsyncGenerator<RecordedDecision> {
+  yield* decisionsIn(file, createReadStream(file), window)
 }
 
 function isHeader({ type }: Json): boolean {

@@ -99,6 +99,8 @@ function given(input: unknown): Result<PolicyInput, Fault> {
   return err(fault('ARGUMENT_INVALID', { message: `No certlocker.input/v1 document: ${inputProblem(input) ?? ''}` }))
 }
 
-function maySee({ groups }: Author, { resource }: PolicyInput): boolean {
+/** Of a private secret, only its owner and admins learn that it exists. */
+function maySee({ groups, actor }: Author, { resource }: PolicyInput): boolean {
+  if (groups !== 'every' && resource.kind === 'private') return resource.owner === actor.id
   return groups === 'every' || resource.groups.length === 0 || resource.groups.some((group) => groups.includes(group))
 }

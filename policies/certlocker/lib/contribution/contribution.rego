@@ -19,7 +19,6 @@ is_faulty(contributed) if {
 # description: >
 #   A reason needs code and title. It may have severity, details, visibility and, where it asks for approval, the quorum.
 is_reason(given) if {
-	is_object(given)
 	_is_code(given.code)
 	_is_text(given.title)
 	object.get(given, "severity", "high") in {"low", "medium", "high", "critical"}
@@ -54,8 +53,8 @@ _is_quorum(value) if {
 
 _letters := "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
+# What is no text has nothing to trim, so it is no code.
 _is_code(value) if {
-	is_string(value)
 	count(value) >= 3
 	count(value) <= 64
 	trim(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""

@@ -90,14 +90,15 @@ _merge("record", given) := [{"type": "record", "properties": {"level": _record_l
 }
 
 _merge("rate_limit", given) := [{"type": "rate_limit", "properties": {"key": key, "calls": calls, "seconds": seconds}} |
-	some [key, seconds] in {[one.properties.key, one.properties.seconds] | some one in given; one.type == "rate_limit"}
-	calls := min([one.properties.calls |
-		some one in given
-		one.type == "rate_limit"
-		one.properties.key == key
-		one.properties.seconds == seconds
+	some [key, seconds] in {[one.key, one.seconds] | some one in rates}
+	calls := min([one.calls |
+		some one in rates
+		one.key == key
+		one.seconds == seconds
 	])
-]
+] if {
+	rates := [one.properties | some one in given; one.type == "rate_limit"]
+}
 
 _is_count(value) if {
 	is_number(value)

@@ -24,8 +24,8 @@ deny contains reason.of(rego.metadata.rule(), details) if {
 
 _permitted(name) if name in input.resource.domains
 
+# For a wildcard this is the wildcard itself.
 _permitted(name) if {
-	not startswith(name, "*.")
 	first := indexof(name, ".")
 	first > 0
 	concat("", ["*", substring(name, first, -1)]) in input.resource.domains

@@ -51,7 +51,6 @@ deny contains reason.of(rego.metadata.rule(), _for_people_only[input.call.action
 deny contains reason.of(rego.metadata.rule(), details) if {
 	_is_person_or_service
 	_bound_to_groups
-	count(input.resource.groups) > 0
 	not _groups_suffice
 	details := {
 		"principal": sort(caller.groups),

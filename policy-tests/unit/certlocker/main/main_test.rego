@@ -69,6 +69,24 @@ test_company_denies if {
 	}]
 }
 
+test_company_reason_is_stated_as_given if {
+	given := object.union(office_hours, {"severity": "low", "details": {"hour": 22}, "visibility": "operator"})
+	decision := main.decision with input as allowed with data.custom as {"acme": {"deny": {given}}}
+	decision.reasons == [object.union(given, {"rule": "custom.acme"})]
+}
+
+# The package of a reason tells an operator where to look.
+test_reasons_name_their_rule[name] if {
+	some name, case in {
+		"a shipped allowance": {"question": allowed, "rules": ["certlocker.rules.scope"]},
+		"a shipped denial": {"question": denied, "rules": ["certlocker.rules.group"]},
+		"a shipped request for approval": {"question": waiting, "rules": ["certlocker.rules.approval"]},
+		"no rule at all": {"question": {}, "rules": ["certlocker.main"]},
+	}
+	decision := main.decision with input as case.question
+	[one.rule | some one in decision.reasons] == case.rules
+}
+
 test_company_asks_for_more_approvers if {
 	decision := main.decision with input as waiting
 		with data.custom as {"acme": {"require_approval": {object.union(office_hours, {"quorum": 2})}}}
@@ -85,13 +103,14 @@ test_company_obliges_whatever_the_effect[name] if {
 
 test_company_allows_only_when_switched_on[name] if {
 	some name, case in {
-		"off": {"switch": false, "effect": "deny"},
-		"on": {"switch": true, "effect": "allow"},
+		"off": {"switch": false, "effect": "deny", "rules": {"certlocker.main"}},
+		"on": {"switch": true, "effect": "allow", "rules": {"custom.acme"}},
 	}
 	decision := main.decision with input as fixture.call("dev-agent", "secret.export", "dev-secret")
 		with data.custom as {"acme": {"allow": {office_hours}}}
 		with data.certlocker.config.customMayAllow as case.switch
 	decision.effect == case.effect
+	{one.rule | some one in decision.reasons} == case.rules
 }
 
 test_company_allowance_never_outweighs_a_denial if {
@@ -123,6 +142,19 @@ test_whole_denial_is_stated_beside_a_malformed_one if {
 	outcome(decision) == ["deny", {"GROUP_MISMATCH", "ACME_OFFICE_HOURS", "CONTRIBUTION_MALFORMED"}]
 }
 
+test_malformed_denial_is_not_stated_itself if {
+	decision := main.decision with input as allowed
+		with data.custom as {"acme": {"deny": {object.union(office_hours, {"severity": "huge"})}}}
+	outcome(decision) == ["deny", {"CONTRIBUTION_MALFORMED"}]
+}
+
+test_malformed_obligation_is_not_carried_out if {
+	decision := main.decision with input as allowed
+		with data.custom as {"acme": {"oblige": {{"type": "notify", "properties": {"channels": "#ops"}}}}}
+	outcome(decision) == ["deny", {"CONTRIBUTION_MALFORMED"}]
+	decision.obligations == []
+}
+
 test_unsound_configuration_denies[name] if {
 	some name, config in {
 		"missing": {},
@@ -130,7 +162,7 @@ test_unsound_configuration_denies[name] if {
 	}
 	decision := main.decision with input as allowed with data.certlocker.config as config
 	decision.effect == "deny"
-	"CONFIG_UNSOUND" in fixture.codes(decision.reasons)
+	["CONFIG_UNSOUND", "certlocker.lib.config"] in {[one.code, one.rule] | some one in decision.reasons}
 }
 
 test_data_under_a_rule_name_allows_nothing if {

@@ -16,6 +16,10 @@ permitted := {
 		"agent.update",
 		"approval.list",
 		"approval.read",
+		"certificate.create",
+		"certificate.list",
+		"certificate.read",
+		"certificate.renew",
 		"certificate.update",
 		"elevation.create",
 		"elevation.list",
@@ -32,6 +36,9 @@ permitted := {
 		"kill.read",
 		"person.list",
 		"person.read",
+		"probe.create",
+		"probe.list",
+		"probe.read",
 		"probe.update",
 		"secret.create",
 		"secret.delete",
@@ -62,6 +69,8 @@ permitted := {
 		"approval.deny",
 		"approval.list",
 		"approval.read",
+		"certificate.list",
+		"certificate.read",
 		"elevation.list",
 		"group.list",
 		"group.read",
@@ -71,6 +80,8 @@ permitted := {
 		"kill.read",
 		"person.list",
 		"person.read",
+		"probe.list",
+		"probe.read",
 		"secret.list",
 		"secret.list_versions",
 		"secret.read_metadata",
@@ -91,6 +102,8 @@ permitted := {
 		"audit.export",
 		"audit.read",
 		"audit.verify",
+		"certificate.list",
+		"certificate.read",
 		"elevation.list",
 		"group.list",
 		"group.read",
@@ -101,6 +114,8 @@ permitted := {
 		"person.list",
 		"person.read",
 		"policy.read",
+		"probe.list",
+		"probe.read",
 		"secret.list",
 		"secret.list_versions",
 		"secret.read_metadata",
@@ -172,6 +187,9 @@ test_service_account_neither_approves_nor_sees_values[action] if {
 test_own_api_keys[name] if {
 	some name, case in {
 		"create one's own": {"as": "operator", "action": "api_key.create", "resource": "ada-key", "answer": yes},
+		"list one's own": {"as": "operator", "action": "api_key.list", "resource": "ada-key", "answer": yes},
+		"list another's": {"as": "operator", "action": "api_key.list", "resource": "bo-key", "answer": no},
+		"nothing else for being the owner": {"as": "operator", "action": "person.update", "resource": "ada-key", "answer": no},
 		"revoke one's own": {"as": "operator", "action": "api_key.revoke", "resource": "ada-key", "answer": yes},
 		"revoke another's": {"as": "operator", "action": "api_key.revoke", "resource": "bo-key", "answer": no},
 		"an auditor has no such right": {"as": "auditor", "action": "api_key.create", "resource": "ada-key", "answer": no},
@@ -237,8 +255,45 @@ test_sources[name] if {
 	answer(object.union(question, {"arguments": case.arguments})) == case.answer
 }
 
-test_agents_have_no_role if {
-	answer(fixture.call("dev-agent", "agent.suspend", "dev-agent")) == {"deny": set(), "allow": set()}
+# Not even with a role in the input: what an agent may do is a matter of scopes.
+test_agents_have_no_role[name] if {
+	source := {"path": "teams/dev/db", "field": "password"}
+	some name, case in {
+		"no role": {"role": "", "action": "agent.suspend", "resource": "dev-agent", "arguments": {}},
+		"what a role permits": {"role": "operator", "action": "agent.suspend", "resource": "dev-agent", "arguments": {}},
+		"other groups": {"role": "operator", "action": "agent.read", "resource": "prod-secret", "arguments": {}},
+		"no group": {"role": "operator", "action": "agent.suspend", "resource": "bo-agent", "arguments": {}},
+		"a private secret": {"role": "operator", "action": "secret.reveal", "resource": "bo-private", "arguments": {}},
+		"an entry of Vault": {"role": "operator", "action": "secret.create", "resource": "dev-secret", "arguments": {"source": source}},
+	}
+	question := object.union(
+		fixture.call("dev-agent", case.action, case.resource),
+		{"principal": {"role": case.role}, "arguments": case.arguments},
+	)
+	answer(question) == {"deny": set(), "allow": set()}
+}
+
+test_a_source_matters_to_what_is_created_only if {
+	question := fixture.call("operator", "secret.update", "dev-secret")
+	answer(object.union(question, {"arguments": {"source": {"path": "teams/dev/db"}}})) == yes
+}
+
+test_details_of_an_allowance if {
+	found := people.allow with input as fixture.call("operator", "agent.list", "none")
+	[one.details | some one in found] == [{"role": "operator", "action": "agent.list"}]
+}
+
+test_titles_of_what_is_for_people_only[action] if {
+	some action, start in {
+		"approval.approve": "Access denied. An approval is decided by a person only, not by a service account: ",
+		"approval.deny": "Access denied. An approval is decided by a person only, not by a service account: ",
+		"secret.reveal": "Access denied. A value is revealed to a person only, not to a service account: ",
+	}
+	found := people.deny with input as fixture.call("automation", action, "none")
+	every one in found {
+		startswith(one.title, start)
+	}
+	count(found) == 1
 }
 
 test_title_without_role if {
@@ -247,7 +302,8 @@ test_title_without_role if {
 	{one.title | some one in found} == {"Access denied. Role (none) does not permit agent.list"}
 }
 
-test_suspended_person_may_nothing if {
-	question := object.union(fixture.call("admin", "agent.list", "none"), {"principal": {"status": "suspended"}})
+test_suspended_or_revoked_person_may_nothing[status] if {
+	some status in ["suspended", "revoked"]
+	question := object.union(fixture.call("admin", "agent.list", "none"), {"principal": {"status": status}})
 	answer(question) == no
 }

@@ -10,7 +10,9 @@ enough := {
 	"certificate.request": {"certificate:request"},
 	"host.list": {"host:read"},
 	"ssh.request": {"ssh_session:request"},
+	"ssh.connect": {"ssh_session:request"},
 	"ssh.command": {"ssh_session:request"},
+	"ssh.end": {"ssh_session:request"},
 	"probe.create": {"probe:create"},
 	"probe.read": {"probe:read"},
 	"approval.request": {"approval:request"},
@@ -63,11 +65,27 @@ test_no_scope_at_all[action] if {
 	answer(action, "dev-secret", []) == missing
 }
 
-test_private_secret_needs_its_own_scope if {
-	answer("secret.read", "ada-private", ["private_secret:read"]) == held
-	answer("secret.read", "ada-private", ["secret:read"]) == missing
-	answer("secret.use", "ada-private", ["secret:use"]) == held
-	answer("secret.use", "ada-private", ["secret:read"]) == missing
+# A name that does not exist asks for the scopes of either kind, and another's private secret looks like it.
+enough_for_secrets := {
+	"ada-private": {
+		"secret.read": {"private_secret:read"},
+		"secret.use": {"private_secret:read", "secret:use"},
+	},
+	"bo-private": untold,
+	"unknown-secret": untold,
+}
+
+untold := {
+	"secret.read": {"private_secret:read", "secret:read"},
+	"secret.use": {"private_secret:read", "secret:read", "secret:use"},
+}
+
+test_scope_by_kind_of_secret[name] if {
+	some resource, scopes_by_action in enough_for_secrets
+	some action, scopes in scopes_by_action
+	some one in every_scope
+	name := concat(" ", [resource, action, one])
+	answer(action, resource, [one]) == {true: held, false: missing}[one in scopes]
 }
 
 test_missing_and_hidden_names_ask_for_the_same_scopes[name] if {
@@ -93,6 +111,23 @@ test_people_have_no_scopes if {
 	deny == set()
 	allow := scope.allow with input as fixture.call("operator", "secret.read", "dev-secret")
 	allow == set()
+}
+
+test_scopes_of_a_person_count_for_nothing if {
+	question := object.union(
+		fixture.call("operator", "secret.read", "dev-secret"),
+		{"principal": {"status": "active", "scopes": ["secret:read"]}},
+	)
+	allow := scope.allow with input as question
+	allow == set()
+}
+
+test_details_name_action_and_scopes if {
+	missing_one := object.union(fixture.call("dev-agent", "secret.use", "dev-secret"), {"principal": {"scopes": []}})
+	denied := scope.deny with input as missing_one
+	[one.details | some one in denied] == [{"action": "secret.use", "scopes": "secret:read or secret:use"}]
+	allowed := scope.allow with input as fixture.call("dev-agent", "secret.use", "dev-secret")
+	[one.details | some one in allowed] == [{"action": "secret.use", "scopes": ["secret:read", "secret:use"]}]
 }
 
 test_title_names_action_and_scopes if {

@@ -18,10 +18,33 @@ test_offered[name] if {
 	}
 }
 
-test_a_host_that_offers_nothing_is_refused if {
+test_a_host_that_offers_nothing_is_refused[name] if {
+	some name, arguments in {
+		"a mode": {"mode": "exec"},
+		"an account": {"principal": "deploy"},
+		"a sign that no account has": {"principal": "~"},
+	}
 	question := fixture.call("dev-agent", "ssh.request", "dev-certificate")
-	found := ssh.deny with input as object.union(question, {"arguments": {"mode": "exec"}})
+	found := ssh.deny with input as object.union(question, {"arguments": arguments})
 	fixture.codes(found) == {"HOST_NOT_ALLOWED"}
+}
+
+# Rule `unknown` answers for a host that does not exist, and in the session nobody asks for an account again.
+test_what_is_not_offered_is_silent[name] if {
+	some name, question in {
+		"a host that does not exist": object.union(_asked("ssh.request", {"principal": "root"}), {"resource": {"exists": false}}),
+		"a command in the session": _asked("ssh.command", {"principal": "root"}),
+		"the end of the session": _asked("ssh.end", {"principal": "root"}),
+	}
+	found := ssh.deny with input as question
+	found == set()
+}
+
+test_a_denied_program_matters_to_commands_only[action] if {
+	some action in ["ssh.request", "ssh.connect", "ssh.end"]
+	found := ssh.deny with input as object.union(_asked(action, {}), {"derived": {"command": {"argv0": "rm"}}})
+		with data.certlocker.config.sshDeniedCommands as ["rm"]
+	found == set()
 }
 
 test_commands[name] if {
@@ -34,6 +57,7 @@ test_commands[name] if {
 		"another program": {"command": ["/bin/ls", false], "config": {"denied": ["rm"]}, "codes": set()},
 		"another one in shell syntax": {"command": ["ls", true], "config": {"denied": ["rm"]}, "codes": {"COMMAND_NOT_ALLOWED"}},
 		"argv only here": {"command": ["ls", true], "config": {"argvOnly": ["development"]}, "codes": {"COMMAND_NOT_ALLOWED"}},
+		"a program and its arguments where argv only": {"command": ["ls", false], "config": {"argvOnly": ["development"]}, "codes": set()},
 		"argv only elsewhere": {"command": ["ls", true], "config": {"argvOnly": ["production"]}, "codes": set()},
 	}
 	[program, has_syntax] := case.command
