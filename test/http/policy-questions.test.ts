@@ -118,9 +118,9 @@ describe('an answer is explained', () => {
   })
 
   test("not to others than its owner and admins about somebody's private secret", async () => {
-    const ana = await person(gateway, 'ana@example.com', 'operator', ['staging'])
-    await ana.api.create('/secrets', { name: 'ana-only', kind: 'private', owner: 'ana@example.com', value: 'x' })
-    const decisionId = await decisionOf(agent.calls(READ, { name: 'ana-only' }))
+    const zoe = await person(gateway, 'zoe@example.com', 'operator', ['staging'])
+    await zoe.api.create('/secrets', { name: 'zoe-only', kind: 'private', owner: 'zoe@example.com', value: 'x' })
+    const decisionId = await decisionOf(agent.calls(READ, { name: 'zoe-only' }))
     expect(await pia.api.post('/policy/evaluate', { decisionId })).toMatchObject({ status: 404 })
     expect(await gateway.api.post('/policy/evaluate', { decisionId })).toMatchObject({ status: 200 })
   })
