@@ -1,11 +1,11 @@
-import { bigintArray, byteaArray, textArray, timestamptzArray } from './binary-array.ts'
+import { bigintArray, byteaArray, textArray } from './binary-array.ts'
 import type { AuditEvent } from './event.ts'
 import { eventText, type PreparedEntry } from './event-text.ts'
-import { frontierOf } from './log-head.ts'
+import { frontierOf, type HeadRow } from './log-head.ts'
 import { type Frontier, leafHash, pushLeaves, rootOf } from './merkle.ts'
 
 /** How many parameters `audit_append` takes. */
-export const appendParameters = 22
+export const appendParameters = 20
 
 /** Entries with their place in the log, under the assumption that the log is at `before`. */
 export interface Batch {
@@ -13,7 +13,7 @@ export interface Batch {
   /** The log after the batch. */
   readonly after: Frontier
   /** The parameters of `audit_append`. */
-  readonly values: (Buffer | number | boolean)[]
+  readonly values: (Buffer | number | boolean | string)[]
 }
 
 /** Gives entries their sequence numbers and time, hashes them, and writes the call that appends them. */
@@ -41,9 +41,8 @@ export function buildBatch(
     rootOf(after),
     byteaArray(after.peaks),
     advanceAuthority,
-    bigintArray(placed.map(({ seq }) => seq)),
+    at,
     textArray(events.map(({ id }) => id)),
-    timestamptzArray(placed.map(() => nowMs)),
     textArray(events.map(({ type }) => type)),
     textArray(events.map(({ agent }) => agent?.id ?? null)),
     textArray(events.map(({ sessionId }) => sessionId)),
@@ -55,41 +54,28 @@ export function buildBatch(
     byteaArray(placed.map(({ leaf }) => leaf)),
     bigintArray(decided.map(({ seq }) => seq)),
     textArray(decided.map(({ id }) => id)),
-    timestamptzArray(decided.map(() => nowMs)),
     textArray(decided.map(({ input }) => input)),
     textArray(decided.map(({ decision }) => decision)),
   ]
   return { events, after, values }
 }
 
-/** What `audit_append` answers: whether it appended, and where the log is now. */
-export interface AppendReply {
-  readonly applied: boolean
-  readonly frontier: Frontier
-  readonly authorityEpoch: number
-  readonly databaseNowMs: number
-}
+/** What `audit_append` answers: that it appended, or where the log really is. */
+export type AppendReply =
+  | { readonly applied: true; readonly authorityEpoch: number; readonly databaseNowMs: number }
+  | { readonly applied: false; readonly frontier: Frontier }
 
-export interface AppendRow {
-  readonly applied: boolean
-  readonly size: string | number
-  readonly root: Buffer
-  readonly frontier: Buffer[]
-  readonly authority_epoch: string | number
-  readonly now_ms: number
-}
+export type AppendRow =
+  | { readonly applied: true; readonly authority_epoch: string | number; readonly now_ms: number }
+  | ({ readonly applied: false } & HeadRow)
 
 export function readReply(row: AppendRow): AppendReply {
-  return {
-    applied: row.applied,
-    frontier: readFrontier(row),
-    authorityEpoch: Number(row.authority_epoch),
-    databaseNowMs: row.now_ms,
-  }
+  if (!row.applied) return { applied: false, frontier: readFrontier(row) }
+  return { applied: true, authorityEpoch: Number(row.authority_epoch), databaseNowMs: row.now_ms }
 }
 
 /** @throws Error when the stored head contradicts itself */
-export function readFrontier(row: Pick<AppendRow, 'size' | 'root' | 'frontier'>): Frontier {
+export function readFrontier(row: HeadRow): Frontier {
   const frontier = frontierOf(row)
   if (frontier === undefined) throw new Error('the stored head of the audit log contradicts itself')
   return frontier

@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import { type AppendReply, type AppendRow, appendParameters, readFrontier, readReply } from './append-batch.ts'
+import type { HeadRow } from './log-head.ts'
 import type { Frontier } from './merkle.ts'
 
 const appendQuery = {
@@ -34,7 +35,7 @@ export class AppendConnection {
 
   async head(): Promise<Frontier> {
     const client = await this.#connected()
-    const { rows } = await client.query<AppendRow>("SELECT size, root, frontier FROM audit_log WHERE id = 'main'")
+    const { rows } = await client.query<HeadRow>("SELECT size, root, frontier FROM audit_log WHERE id = 'main'")
     const [row] = rows
     if (row === undefined) throw new Error('the database has no audit log')
     return readFrontier(row)

@@ -1,5 +1,4 @@
-const OID = { bytea: 17, bigint: 20, text: 25, timestamptz: 1184 } as const
-const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1)
+const OID = { bytea: 17, bigint: 20, text: 25 } as const
 
 /**
  * A one-dimensional array parameter in PostgreSQL's binary format (`array_recv`). node-postgres sends a Buffer as it is,
@@ -30,26 +29,14 @@ export function byteaArray(values: readonly Buffer[]): Buffer {
 }
 
 export function bigintArray(values: readonly number[]): Buffer {
-  return int64Array(OID.bigint, values.map(BigInt))
-}
-
-/** @param values milliseconds since the Unix epoch */
-export function timestamptzArray(values: readonly number[]): Buffer {
-  return int64Array(
-    OID.timestamptz,
-    values.map((value) => BigInt(value - POSTGRES_EPOCH_MS) * 1000n),
-  )
-}
-
-function int64Array(oid: number, values: readonly bigint[]): Buffer {
   const array = newArray(
-    oid,
+    OID.bigint,
     values.map(() => 8),
   )
   let offset = array.dataOffset
   for (const value of values) {
     offset = array.bytes.writeInt32BE(8, offset)
-    offset = array.bytes.writeBigInt64BE(value, offset)
+    offset = array.bytes.writeBigInt64BE(BigInt(value), offset)
   }
   return array.bytes
 }

@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import type { LogHead } from './audit-log.ts'
 import { type Frontier, isFrontier, rootOf } from './merkle.ts'
 
-interface HeadRow {
+export interface HeadRow {
   readonly size: string | number
   readonly root: Buffer
   readonly frontier: Buffer[]

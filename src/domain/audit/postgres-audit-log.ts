@@ -41,10 +41,8 @@ interface WriteOptions {
   readonly tries: number
 }
 
-interface Written {
-  readonly batch: Batch
-  readonly reply: AppendReply
-}
+type Tried = AppendReply & { readonly batch: Batch }
+type Written = Extract<Tried, { applied: true }>
 
 /**
  * The tamper-evident log in PostgreSQL. Appends of this replica are committed in groups by one flusher, which guesses the
@@ -95,13 +93,9 @@ export class PostgresAuditLog implements AuditLog {
     try {
       const before = this.#head ?? (await readHead(trx))
       // A refused try has locked the log for this transaction: the second one fits.
-      const { batch, reply } = await this.#write(append, before, prepared, {
-        ...options,
-        sizeSeen,
-        tries: TRIES_UNDER_LOCK,
-      })
-      if (!reply.applied) throw new Error('the log moved under its lock')
-      return { events: batch.events, committed: () => this.#committed(batch, reply) }
+      const written = await this.#write(append, before, prepared, { ...options, sizeSeen, tries: TRIES_UNDER_LOCK })
+      if (!written.applied) throw new Error('the log moved under its lock')
+      return { events: written.batch.events, committed: () => this.#committed(written) }
     } catch (error) {
       throw new FaultError(unavailable(`append in a transaction: ${reasonOf(error)}`, error))
     }
@@ -146,7 +140,7 @@ export class PostgresAuditLog implements AuditLog {
       job.resolve(written.batch.events.slice(start, start + job.entries.length))
       start += job.entries.length
     }
-    this.#committed(written.batch, written.reply)
+    this.#committed(written)
   }
 
   async #writeBatch(entries: readonly PreparedEntry[]): Promise<Written> {
@@ -157,10 +151,10 @@ export class PostgresAuditLog implements AuditLog {
     const options = { advanceAuthority: false, sizeSeen: this.#committedSize, tries: OPTIMISTIC_TRIES }
     const before = this.#head ?? (await connection.head())
     const first = await this.#write(append, before, entries, options)
-    if (first.reply.applied) return first
+    if (first.applied) return first
     await connection.begin()
-    const second = await this.#write(append, first.reply.frontier, entries, { ...options, tries: TRIES_UNDER_LOCK })
-    if (!second.reply.applied) throw new Error('the log moved under its lock')
+    const second = await this.#write(append, first.frontier, entries, { ...options, tries: TRIES_UNDER_LOCK })
+    if (!second.applied) throw new Error('the log moved under its lock')
     await connection.commit()
     return second
   }
@@ -171,17 +165,17 @@ export class PostgresAuditLog implements AuditLog {
     before: Frontier,
     entries: readonly PreparedEntry[],
     options: WriteOptions,
-  ): Promise<Written> {
+  ): Promise<Tried> {
     const { tries, sizeSeen, advanceAuthority } = options
     // Going on would give the sequence numbers of lost events to new ones.
     if (before.size < sizeSeen) throw new Error(`the log has shrunk from ${sizeSeen} events to ${before.size}`)
     const batch = buildBatch(before, entries, this.#deps.clock.now(), advanceAuthority)
     const reply = await append(batch.values)
-    if (reply.applied || tries === 1) return { batch, reply }
+    if (reply.applied || tries === 1) return { ...reply, batch }
     return this.#write(append, reply.frontier, entries, { ...options, tries: tries - 1 })
   }
 
-  #committed({ events, after }: Batch, { authorityEpoch, databaseNowMs }: AppendReply): void {
+  #committed({ batch: { events, after }, authorityEpoch, databaseNowMs }: Written): void {
     if (after.size > (this.#head?.size ?? 0)) this.#head = after
     this.#committedSize = Math.max(this.#committedSize, after.size)
     for (const observer of this.#deps.observers) {

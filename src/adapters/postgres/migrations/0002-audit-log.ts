@@ -61,38 +61,8 @@ export async function up(knex: Knex): Promise<void> {
       FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
     CREATE TRIGGER audit_checkpoints_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_checkpoints
       FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
-
-    CREATE FUNCTION audit_append(
-      expected_size bigint, new_size bigint, new_root bytea, new_frontier bytea[], advance boolean,
-      seqs bigint[], ids text[], ats timestamptz[], types text[], agent_ids text[], session_ids text[],
-      resource_ids text[], resource_names text[], environments text[], outcomes text[], events text[], leaves bytea[],
-      decision_seqs bigint[], decision_ids text[], decision_ats timestamptz[], inputs text[], decisions text[],
-      OUT applied boolean, OUT size bigint, OUT root bytea, OUT frontier bytea[], OUT authority_epoch bigint, OUT now_ms double precision
-    ) LANGUAGE plpgsql AS $$
-    BEGIN
-      SELECT l.size, l.root, l.frontier, l.authority_epoch INTO size, root, frontier, authority_epoch
-        FROM audit_log l WHERE l.id = 'main' FOR UPDATE;
-      now_ms := extract(epoch FROM clock_timestamp()) * 1000;
-      applied := size = expected_size;
-      IF NOT applied THEN
-        RETURN;
-      END IF;
-      INSERT INTO audit_events (seq, id, at, type, agent_id, session_id, resource_id, resource_name, environment, outcome, event, leaf)
-        SELECT * FROM unnest(seqs, ids, ats, types, agent_ids, session_ids, resource_ids, resource_names, environments, outcomes, events, leaves);
-      IF cardinality(decision_seqs) > 0 THEN
-        INSERT INTO audit_decisions (seq, decision_id, at, input, decision)
-          SELECT * FROM unnest(decision_seqs, decision_ids, decision_ats, inputs, decisions);
-      END IF;
-      size := new_size;
-      root := new_root;
-      frontier := new_frontier;
-      IF advance THEN
-        authority_epoch := authority_epoch + 1;
-      END IF;
-      UPDATE audit_log l SET size = new_size, root = new_root, frontier = new_frontier, authority_epoch = audit_append.authority_epoch
-        WHERE l.id = 'main';
-    END $$;
   `)
+  await knex.raw(createAppend)
 }
 
 export async function down(knex: Knex): Promise<void> {
@@ -102,3 +72,37 @@ export async function down(knex: Knex): Promise<void> {
     DROP FUNCTION audit_refuse_change;
   `)
 }
+
+/** The first form of the way in, until `0029-leaner-append`. */
+export const createAppend = `
+  CREATE FUNCTION audit_append(
+    expected_size bigint, new_size bigint, new_root bytea, new_frontier bytea[], advance boolean,
+    seqs bigint[], ids text[], ats timestamptz[], types text[], agent_ids text[], session_ids text[],
+    resource_ids text[], resource_names text[], environments text[], outcomes text[], events text[], leaves bytea[],
+    decision_seqs bigint[], decision_ids text[], decision_ats timestamptz[], inputs text[], decisions text[],
+    OUT applied boolean, OUT size bigint, OUT root bytea, OUT frontier bytea[], OUT authority_epoch bigint, OUT now_ms double precision
+  ) LANGUAGE plpgsql AS $$
+  BEGIN
+    SELECT l.size, l.root, l.frontier, l.authority_epoch INTO size, root, frontier, authority_epoch
+      FROM audit_log l WHERE l.id = 'main' FOR UPDATE;
+    now_ms := extract(epoch FROM clock_timestamp()) * 1000;
+    applied := size = expected_size;
+    IF NOT applied THEN
+      RETURN;
+    END IF;
+    INSERT INTO audit_events (seq, id, at, type, agent_id, session_id, resource_id, resource_name, environment, outcome, event, leaf)
+      SELECT * FROM unnest(seqs, ids, ats, types, agent_ids, session_ids, resource_ids, resource_names, environments, outcomes, events, leaves);
+    IF cardinality(decision_seqs) > 0 THEN
+      INSERT INTO audit_decisions (seq, decision_id, at, input, decision)
+        SELECT * FROM unnest(decision_seqs, decision_ids, decision_ats, inputs, decisions);
+    END IF;
+    size := new_size;
+    root := new_root;
+    frontier := new_frontier;
+    IF advance THEN
+      authority_epoch := authority_epoch + 1;
+    END IF;
+    UPDATE audit_log l SET size = new_size, root = new_root, frontier = new_frontier, authority_epoch = audit_append.authority_epoch
+      WHERE l.id = 'main';
+  END $$;
+`

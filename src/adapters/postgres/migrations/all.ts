@@ -18,6 +18,7 @@ import * as certificates from './0022-certificates.ts'
 import * as probes from './0023-probes.ts'
 import * as sshKillReceipts from './0024-ssh-kill-receipts.ts'
 import * as renewalChecks from './0025-renewal-checks.ts'
+import * as leanerAppend from './0029-leaner-append.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -46,4 +47,5 @@ export const migrations: readonly Migration[] = [
   { name: '0023-probes', ...probes },
   { name: '0024-ssh-kill-receipts', ...sshKillReceipts },
   { name: '0025-renewal-checks', ...renewalChecks },
+  { name: '0029-leaner-append', ...leanerAppend },
 ]
