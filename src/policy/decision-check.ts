@@ -74,17 +74,27 @@ function contradictionIn({ effect, reasons, approval }: Decision): string | unde
   return reasons.some(({ title }) => title.startsWith(denialOpening)) ? 'allow with a reason to deny' : undefined
 }
 
-function canonical(decision: Decision): Decision {
+/** Members lie in the order of canonical JSON (RFC 8785), so that writing it out for the log needs no sorting. */
+function canonical({ approval, reasons, obligations, ...rest }: Decision): Decision {
   return {
-    ...decision,
-    reasons: ordered(decision.reasons, ({ code, rule }) => `${code} ${rule}`),
-    obligations: ordered(decision.obligations, ({ type }) => type),
     approval: {
-      ...decision.approval,
-      groups: decision.approval.groups.toSorted(),
-      roles: decision.approval.roles.toSorted(),
+      groups: approval.groups.toSorted(),
+      quorum: approval.quorum,
+      roles: approval.roles.toSorted(),
+      useSeconds: approval.useSeconds,
     },
+    callId: rest.callId,
+    effect: rest.effect,
+    inputSchema: rest.inputSchema,
+    labels: rest.labels,
+    obligations: ordered(obligations, ({ type }) => type),
+    reasons: ordered(reasons.map(canonicalReason), ({ code, rule }) => `${code} ${rule}`),
+    schema: rest.schema,
   }
+}
+
+function canonicalReason({ code, details, rule, severity, title, visibility }: Decision['reasons'][number]) {
+  return { code, details, rule, severity, title, visibility }
 }
 
 /** By the given key, and by the whole text where keys are equal. */

@@ -3,12 +3,21 @@ import type { AuditObserver } from './audit-log.ts'
 import type { AuditEvent } from './event.ts'
 
 /**
- * Writes one line per event after its commit; the lines of one commit in one write, since a write to a pipe blocks.
+ * Writes one line per event after its commit. A write to a pipe blocks, so the answers that waited for the commit go
+ * first, and what was committed until then is one write.
  * @param write takes lines, without a newline at the end
  */
 export function auditLines(write: (lines: string) => void): AuditObserver {
+  let waiting: AuditEvent[] = []
+  const flush = (): void => {
+    write(waiting.map(auditLine).join('\n'))
+    waiting = []
+  }
   return {
-    appended: (events) => write(events.map(auditLine).join('\n')),
+    appended: (events) => {
+      if (waiting.length === 0) setImmediate(flush)
+      waiting.push(...events)
+    },
     authority: () => {},
   }
 }
