@@ -15,7 +15,7 @@ import type { AcmeAnswer, AcmeClient } from './acme-client.ts'
 import { AcmeProblem, problemText, setbackOf } from './acme-problem.ts'
 import { type AnsweredChallenge, type AcmeState, readState, stateJson } from './acme-state.ts'
 import { NoAnswer } from './https-request.ts'
-import { listAt, memberOf, textAt, textsAt } from './json-members.ts'
+import { listAt, memberOf, textAt, textsAt } from '../../kernel/json-members.ts'
 
 const POLL_MS = 250
 const POLL_MS_MAX = 30_000

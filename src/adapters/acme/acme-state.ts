@@ -1,6 +1,6 @@
 import type { Challenge } from '../../domain/certificates/challenge-responder.ts'
 import type { Json } from '../../kernel/canonical-json.ts'
-import { listAt, textAt } from './json-members.ts'
+import { listAt, textAt } from '../../kernel/json-members.ts'
 
 export interface AnsweredChallenge extends Challenge {
   readonly type: string

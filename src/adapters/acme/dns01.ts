@@ -4,7 +4,7 @@ import { err, ok, type Result } from '../../kernel/result.ts'
 import type { Secret } from '../../kernel/secret.ts'
 import { dnsAnswer } from './acme-client.ts'
 import { ask, type HttpAnswer, type HttpQuestion, NoAnswer } from './https-request.ts'
-import { listAt, textAt } from './json-members.ts'
+import { listAt, textAt } from '../../kernel/json-members.ts'
 
 const CLOUDFLARE = 'https://api.cloudflare.com/client/v4'
 const TTL_SECONDS = 60

@@ -7,7 +7,7 @@ import type {
 import { shortText } from '../../kernel/bounded-text.ts'
 import { fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
-import { memberOf } from './answer-members.ts'
+import { memberOf } from '../../kernel/json-members.ts'
 import type { VaultSession } from './vault-session.ts'
 
 const COMMON_NAME_CHARACTERS = 64

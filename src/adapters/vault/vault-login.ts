@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import { Secret } from '../../kernel/secret.ts'
-import { memberOf } from './answer-members.ts'
+import { memberOf } from '../../kernel/json-members.ts'
 import type { VaultAnswer, VaultClient } from './vault-client.ts'
 
 /** How the gateway proves to Vault who it is. `mount` is where that login method lies, when not at its usual place. */

@@ -1,7 +1,7 @@
 import type { CertificateRequest, SshSigner } from '../../domain/ssh/ssh-signer.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
-import { memberOf } from './answer-members.ts'
+import { memberOf } from '../../kernel/json-members.ts'
 import type { VaultSession } from './vault-session.ts'
 
 /** The role of the SSH engine that the operator sets up for the gateway. */
