@@ -1,4 +1,5 @@
 import { shortText } from '../../kernel/bounded-text.ts'
+import { memberOf } from '../../kernel/json-members.ts'
 
 /** Revisions that are agreed on by `initialize`, newest first: whoever asks for another is offered the first. */
 export const handshakeRevisions: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26']
@@ -15,27 +16,27 @@ export interface MessageFacts {
 
 /** Sorts a parsed body by protocol era (2026-07-28 carries its revision in `_meta`) and reads who the client says it is. */
 export function messageFacts(body: unknown, protocolHeader: string | undefined): MessageFacts {
-  const params = member(body, 'params')
-  const meta = member(params, '_meta')
-  const modern = text(member(meta, `${META_PREFIX}protocolVersion`))
+  const params = memberOf(body, 'params')
+  const meta = memberOf(params, '_meta')
+  const modern = text(memberOf(meta, `${META_PREFIX}protocolVersion`))
   if (modern !== '' || isModern(protocolHeader)) {
     return {
       kind: 'stateless',
-      client: clientOf(member(meta, `${META_PREFIX}clientInfo`)),
+      client: clientOf(memberOf(meta, `${META_PREFIX}clientInfo`)),
       protocolVersion: modern || (protocolHeader ?? ''),
     }
   }
   if (isInitialize(body)) {
-    const asked = text(member(params, 'protocolVersion'))
+    const asked = text(memberOf(params, 'protocolVersion'))
     const protocolVersion = handshakeRevisions.includes(asked) ? asked : (handshakeRevisions[0] ?? '')
-    return { kind: 'initialize', client: clientOf(member(params, 'clientInfo')), protocolVersion }
+    return { kind: 'initialize', client: clientOf(memberOf(params, 'clientInfo')), protocolVersion }
   }
   return { kind: 'handshake', client: { name: '', version: '' }, protocolVersion: protocolHeader ?? '' }
 }
 
 /** Whether a message is the handshake of the eras that have one. */
 export function isInitialize(message: unknown): boolean {
-  return member(message, 'method') === 'initialize'
+  return memberOf(message, 'method') === 'initialize'
 }
 
 function isModern(protocolHeader: string | undefined): boolean {
@@ -43,12 +44,7 @@ function isModern(protocolHeader: string | undefined): boolean {
 }
 
 function clientOf(info: unknown): MessageFacts['client'] {
-  return { name: text(member(info, 'name')), version: text(member(info, 'version')) }
-}
-
-function member(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
-  return (value as Record<string, unknown>)[name]
+  return { name: text(memberOf(info, 'name')), version: text(memberOf(info, 'version')) }
 }
 
 function text(value: unknown): string {
