@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { AuditEvent } from '../../../src/domain/audit/event.ts'
 import { auditLine, auditLines } from '../../../src/domain/audit/log-line.ts'
@@ -65,10 +66,17 @@ describe('the line of an event', () => {
     expect(logLine('T', { a: value, absent: null })).toBe(`T ${text}`)
   })
 
-  test('is written once per event, in order, the events of one commit together', () => {
+  test('is written once per event, in order, after what waited for the commits, and together with those of the same turn', async () => {
     const written: string[] = []
-    auditLines((lines) => written.push(lines)).appended([denied, { ...denied, seq: 8 }])
-    expect(written).toHaveLength(1)
-    expect(written[0]?.split('\n').map((line) => / seq=(\d+)/u.exec(line)?.[1])).toEqual(['7', '8'])
+    const lines = auditLines((text) => written.push(text))
+    lines.appended([denied, { ...denied, seq: 8 }])
+    lines.appended([{ ...denied, seq: 9 }])
+    await Promise.resolve()
+    expect(written).toEqual([])
+    await nextTurn()
+    lines.appended([{ ...denied, seq: 10 }])
+    await nextTurn()
+    const seqs = written.map((text) => text.split('\n').map((line) => / seq=(\d+)/u.exec(line)?.[1]))
+    expect(seqs).toEqual([['7', '8', '9'], ['10']])
   })
 })
