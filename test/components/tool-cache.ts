@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 
 export interface ObtainedTool {
   readonly path: string
-  readonly from: 'PATH' | 'cache' | 'go build' | 'go install' | 'apt-get download'
+  readonly from: 'PATH' | 'cache' | 'go build' | 'apt-get download'
 }
 
 /** Where a tool of one version is kept between runs: `<cache>/certlocker/tools/<name>-<version>/<file>`. */

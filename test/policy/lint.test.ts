@@ -1,9 +1,13 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { initRepository } from '../../src/cli/policy/init.ts'
 import { lintPolicies } from '../../src/cli/policy/lint.ts'
+import { goTools, obtainGoTool } from '../components/go-tool.ts'
+import { exercised } from '../support/components.ts'
 
+const regal = await obtainGoTool(goTools.regal)
 const created: string[] = []
 
 afterEach(async () => {
@@ -182,25 +186,51 @@ describe('policy lint', () => {
       process.env['PATH'] = path
     })
 
-    async function withRegal(script: string): Promise<string[]> {
-      const tools = await mkdtemp(join(tmpdir(), 'certlocker-regal-'))
-      created.push(tools)
-      await writeFile(join(tools, 'regal'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
-      process.env['PATH'] = `${tools}:${path}`
-      return lintOf({ 'acme.rego': clean })
-    }
+    describe.skipIf(typeof regal === 'string')('that is real,', () => {
+      beforeEach(() => {
+        process.env['PATH'] = `${typeof regal === 'string' ? '' : dirname(regal.path)}:${path}`
+      })
 
-    test('tells what Regal objects to, with our configuration and rules', { timeout: 60_000 }, async () => {
-      const answer = `cat <<END
-{"violations": [{"title": "$(echo "$@" | grep -c -- '.regal/config.yaml --rules .*\\.regal/rules')", "description": "d",
-"category": "style", "location": {"file": "$(for last; do :; done; echo "$last")", "row": 3}}]}
-END
-exit 3`
-      expect(await withRegal(answer)).toEqual(['acme.rego:3 regal: style/1: d'])
+      test('finds nothing in the shipped policy and its tests, nor in a fresh repository', {
+        timeout: 60_000,
+      }, async () => {
+        expect(await lintPolicies([])).toEqual([])
+        const directory = await mkdtemp(join(tmpdir(), 'certlocker-lint-'))
+        created.push(directory)
+        await initRepository('acme', directory)
+        expect(await lintPolicies([directory])).toEqual([])
+      })
+
+      test.each([
+        [
+          'its own rules',
+          clean.replace('not _office_hours', 'not _office_hours\n\t1 == 1'),
+          '8 regal: bugs/constant-condition: ',
+        ],
+        [
+          'our rule about sets',
+          rego(`${titled}permit contains "a" if input.call.action == "secret.read"\n`),
+          '5 regal: certlocker/contribution-set: ',
+        ],
+        [
+          'our rule about packages',
+          clean.replace('custom.acme', 'custom.acme.eu'),
+          '1 regal: certlocker/package-depth: ',
+        ],
+      ])('tells what %s object to, and where', { timeout: 60_000 }, async (_whose, text, finding) => {
+        expect(await lintOf({ 'acme.rego': text })).toContainEqual(expect.stringContaining(`acme.rego:${finding}`))
+        exercised('regal')
+      })
     })
 
     test('does not pass over a Regal that does not work', { timeout: 60_000 }, async () => {
-      await expect(withRegal('echo broken >&2; exit 1')).rejects.toThrow('regal: broken')
+      const tools = await mkdtemp(join(tmpdir(), 'certlocker-regal-'))
+      created.push(tools)
+      await writeFile(join(tools, 'regal'), '#!/bin/sh\necho broken >&2; exit 1\n', { mode: 0o755 })
+      process.env['PATH'] = `${tools}:${path}`
+      await expect(lintOf({ 'acme.rego': clean })).rejects.toThrow(
+        'regal, which is on PATH, does not work: broken. Install Regal',
+      )
     })
   })
 })

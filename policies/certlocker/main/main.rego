@@ -66,7 +66,11 @@ _allowing := array.concat(
 )
 
 # A company's rules only narrow, unless the operator switched their allowances on.
-_custom_allow[company] := data.custom[company].allow if data.certlocker.config.customMayAllow
+_custom_allow[company] := allowed if {
+	data.certlocker.config.customMayAllow
+	some company
+	allowed := data.custom[company].allow
+}
 
 _obligations := array.concat(
 	[given | some given in _set(data.certlocker.rules[_].oblige)],
@@ -84,13 +88,25 @@ _custom(company) := concat(".", ["custom", company])
 
 _faults := [fault | some fault in (_malformed | _unsound)]
 
-_faulty contains _custom(company) if contribution.is_faulty(data.custom[company].deny)
+_faulty contains _custom(company) if {
+	some company
+	contribution.is_faulty(data.custom[company].deny)
+}
 
-_faulty contains _custom(company) if contribution.is_faulty(data.custom[company].require_approval)
+_faulty contains _custom(company) if {
+	some company
+	contribution.is_faulty(data.custom[company].require_approval)
+}
 
-_faulty contains _custom(company) if contribution.is_faulty(_custom_allow[company])
+_faulty contains _custom(company) if {
+	some company, given in _custom_allow
+	contribution.is_faulty(given)
+}
 
-_faulty contains _custom(company) if obligation.is_faulty(data.custom[company].oblige)
+_faulty contains _custom(company) if {
+	some company
+	obligation.is_faulty(data.custom[company].oblige)
+}
 
 # METADATA
 # title: Access denied. A rule of the policy is malformed

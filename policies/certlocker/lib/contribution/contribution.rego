@@ -6,6 +6,7 @@
 package certlocker.lib.contribution
 
 # METADATA
+# scope: document
 # title: Something that is no set, or holds what is no reason
 is_faulty(contributed) if not is_set(contributed)
 

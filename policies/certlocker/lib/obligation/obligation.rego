@@ -8,6 +8,7 @@
 package certlocker.lib.obligation
 
 # METADATA
+# scope: document
 # title: Something that is no set, or holds what is no obligation
 is_faulty(contributed) if not is_set(contributed)
 
@@ -17,6 +18,7 @@ is_faulty(contributed) if {
 }
 
 # METADATA
+# scope: document
 # title: A well-formed obligation
 is_obligation(given) if _is_count(given.properties[_limits[given.type]])
 

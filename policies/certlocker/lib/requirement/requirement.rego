@@ -36,7 +36,7 @@ met(required) if {
 _roles := {"admin", "approver"}
 
 # The agent's owner never approves for the agent.
-_approvers := {approver.id |
+_approvers contains approver.id if {
 	some approver in input.approval.approvers
 	approver.id != ""
 	approver.id != input.principal.owner

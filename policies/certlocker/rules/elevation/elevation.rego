@@ -7,11 +7,17 @@ package certlocker.rules.elevation
 
 # METADATA
 # title: Scopes lent by a live elevation
-scopes := {scope | _live; some scope in input.elevation.scopes}
+scopes contains scope if {
+	_live
+	some scope in input.elevation.scopes
+}
 
 # METADATA
 # title: Groups lent by a live elevation
-groups := {group | _live; some group in input.elevation.groups}
+groups contains group if {
+	_live
+	some group in input.elevation.groups
+}
 
 _live if {
 	input.principal.kind == "agent"

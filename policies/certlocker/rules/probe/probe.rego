@@ -18,10 +18,9 @@ import data.certlocker.lib.reason
 #   code: PROBE_TARGET_FORBIDDEN
 #   severity: high
 #   remedy: Register host:port in probeTargets of a group of the agent; private networks also in egress.privateCidrs.
-deny contains reason.of(rego.metadata.rule(), {"why": why}) if {
+deny contains reason.of(rego.metadata.rule(), {"why": _objection}) if {
 	input.principal.kind == "agent"
 	input.call.action == "probe.create"
-	why := _objection
 }
 
 _objection := "is not an https URL or host:port in canonical form" if {

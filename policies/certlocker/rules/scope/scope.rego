@@ -16,9 +16,8 @@ import data.certlocker.lib.reason
 #   remedy: Give the agent and its token the scope, or ask for an elevation.
 deny contains reason.of(rego.metadata.rule(), details) if {
 	input.principal.kind == "agent"
-	sufficient := _sufficient
-	count(sufficient & caller.scopes) == 0
-	details := {"action": input.call.action, "scopes": concat(" or ", sort(sufficient))}
+	count(_sufficient & caller.scopes) == 0
+	details := {"action": input.call.action, "scopes": concat(" or ", sort(_sufficient))}
 }
 
 # METADATA
@@ -56,13 +55,13 @@ _sufficient := {"approval:request"} if input.call.action in {"approval.request",
 
 _sufficient := {"audit:write"} if input.call.action == "audit.write"
 
-_ssh := {"ssh.command", "ssh.connect", "ssh.end", "ssh.request"}
-
 _sufficient := _every_scope if input.call.action == "resource.list"
 
 _sufficient := _read[_kind] if input.call.action == "secret.read"
 
 _sufficient := _use[_kind] if input.call.action == "secret.use"
+
+_ssh := {"ssh.command", "ssh.connect", "ssh.end", "ssh.request"}
 
 _read := {
 	"shared": {"secret:read"},
