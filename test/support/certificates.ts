@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { sanExtension } from '../../src/domain/certificates/subject-names.ts'
 import { derTags, objectIdentifier, writeDer } from '../../src/kernel/der.ts'
+import { pemOf } from '../../src/kernel/pem.ts'
 
 const { sequence, set, integer, bitString, utf8String } = derTags
 const DAY_MS = 86_400_000
@@ -54,14 +55,10 @@ export function aCertificate({
   )
   const signature = writeDer(bitString, Buffer.of(0), sign('sha256', toBeSigned, by.privateKey))
   return {
-    certificate: pem('CERTIFICATE', writeDer(sequence, toBeSigned, algorithm, signature)),
+    certificate: pemOf('CERTIFICATE', writeDer(sequence, toBeSigned, algorithm, signature)),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     signer,
   }
-}
-
-function pem(label: string, der: Buffer): string {
-  return `-----BEGIN ${label}-----\n${der.toString('base64').replace(/(.{64})/g, '$1\n')}\n-----END ${label}-----\n`
 }
 
 function distinguished(commonName: string): Buffer {

@@ -8,6 +8,7 @@ import { shortText } from '../../kernel/bounded-text.ts'
 import { fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import { memberOf } from '../../kernel/json-members.ts'
+import { pemOf } from '../../kernel/pem.ts'
 import type { VaultSession } from './vault-session.ts'
 
 const COMMON_NAME_CHARACTERS = 64
@@ -34,7 +35,6 @@ export class PkiAuthority implements CertificateAuthority {
 
   async advance({ csr, domains }: OpenOrder): Promise<Result<Advance, Setback>> {
     const { session, mount, role } = this.#deps
-    const pem = `-----BEGIN CERTIFICATE REQUEST-----\n${csr.toString('base64').replace(/(.{64})/g, '$1\n')}\n-----END CERTIFICATE REQUEST-----\n`
     const commonName = domains.find((name) => name.length <= COMMON_NAME_CHARACTERS)
     const named = { common_name: commonName ?? '', alt_names: domains.join(','), exclude_cn_from_sans: true }
     const answer = await session.request({
@@ -42,7 +42,7 @@ export class PkiAuthority implements CertificateAuthority {
       method: 'POST',
       path: role === undefined ? `${mount}/sign-verbatim` : `${mount}/sign/${role}`,
       body: {
-        csr: pem,
+        csr: pemOf('CERTIFICATE REQUEST', csr),
         format: 'pem',
         ...(role === undefined ? { ext_key_usage: ['ServerAuth', 'ClientAuth'] } : named),
       },

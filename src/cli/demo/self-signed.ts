@@ -1,5 +1,6 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { contextTag, derTags, objectIdentifier, writeDer } from '../../kernel/der.ts'
+import { pemOf } from '../../kernel/pem.ts'
 
 const { sequence, set, integer, bitString, octetString, utf8String } = derTags
 const GENERALIZED_TIME = 0x18
@@ -29,9 +30,8 @@ export function selfSigned(name: string, days: number): SelfSigned {
     writeDer(contextTag(3, 'constructed'), writeDer(sequence, alternativeName(name))),
   )
   const signature = writeDer(bitString, Buffer.of(0), sign('sha256', toBeSigned, privateKey))
-  const base64 = writeDer(sequence, toBeSigned, algorithm, signature).toString('base64')
   return {
-    certificate: `-----BEGIN CERTIFICATE-----\n${base64.replace(/(.{64})/g, '$1\n')}\n-----END CERTIFICATE-----\n`,
+    certificate: pemOf('CERTIFICATE', writeDer(sequence, toBeSigned, algorithm, signature)),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   }
 }
