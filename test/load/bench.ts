@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { benchAuditAppend } from './audit-bench.ts'
+import { benchCertificates } from './certificates-bench.ts'
 import { benchDecisions } from './decision-bench.ts'
 import { contest, listedSecrets, measure, resultOf, type Round, startCommand } from './measured.ts'
 import { memoryMb, startServer } from './processes.ts'
@@ -14,6 +15,12 @@ const ROUNDS = 5
 const ROUND_MS = 2_000
 const STAGES = ['auth', 'identify', 'decide', 'record', 'effect', 'outcome']
 
+/** What is measured by itself: `npm run bench -- ssh`. */
+const parts = {
+  certificates: { bench: benchCertificates, needs: 'Pebble' },
+  ssh: { bench: benchSsh, needs: 'OpenSSH server' },
+}
+
 /** Measures on this machine, servers interleaved round by round, and gives ratios within the run. */
 async function main(): Promise<void> {
   const isJson = process.argv.includes('--json')
@@ -22,10 +29,11 @@ async function main(): Promise<void> {
   say(
     `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
   )
-  if (process.argv.includes('ssh')) {
-    const ssh = await benchSsh(say)
-    if (ssh === undefined) say('ssh: there is no OpenSSH server here (npm run tools)')
-    else if (isJson) process.stdout.write(`${JSON.stringify({ ssh })}\n`)
+  for (const [part, { bench, needs }] of Object.entries(parts)) {
+    if (!process.argv.includes(part)) continue
+    const result = await bench(say)
+    if (result === undefined) say(`${part}: there is no ${needs} here (npm run tools)`)
+    else if (isJson) process.stdout.write(`${JSON.stringify({ [part]: result })}\n`)
     return
   }
   const decisions = benchDecisions()
