@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { benchAuditAppend } from './audit-bench.ts'
 import { benchCertificates } from './certificates-bench.ts'
 import { benchDecisions } from './decision-bench.ts'
+import { benchKill } from './kill-bench.ts'
 import { contest, listedSecrets, measure, resultOf, type Round, startCommand } from './measured.ts'
 import { memoryMb, startServer } from './processes.ts'
 import { benchScale } from './scale-bench.ts'
@@ -18,6 +19,7 @@ const STAGES = ['auth', 'identify', 'decide', 'record', 'effect', 'outcome']
 /** What is measured by itself: `npm run bench -- ssh`. */
 const parts = {
   certificates: { bench: benchCertificates, needs: 'Pebble' },
+  kill: { bench: benchKill, needs: '' },
   ssh: { bench: benchSsh, needs: 'OpenSSH server' },
 }
 
