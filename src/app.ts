@@ -85,7 +85,7 @@ async function compose(config: Config, io: AppIo, role: Role, undo: Undo): Promi
 async function openCore(config: Config, io: AppIo, undo: Undo) {
   const { log } = io
   const store = await openStore(config, log, undo)
-  const { knex, authority, history } = store
+  const { knex, authority, history, approvalWatch } = store
   const record = await openRecord(config, io.auditLine, store, log, undo)
   const adminKeyHash = await bootstrapKeyHash(knex, {
     configured: config.bootstrap.adminKey,
@@ -106,7 +106,7 @@ async function openCore(config: Config, io: AppIo, undo: Undo) {
   })
   const secrets = await openSecrets(config, store, metrics.vault, log, undo)
   const faultOf = (error: unknown): Fault => (error instanceof FaultError ? error.fault : databaseFault(error))
-  const opened = { log, knex, authority, history, adminKeyHash, inTransaction, stores, metrics, faultOf }
+  const opened = { log, knex, authority, history, approvalWatch, adminKeyHash, inTransaction, stores, metrics, faultOf }
   return { ...opened, ...record, ...policies, ...secrets }
 }
 

@@ -2,8 +2,6 @@ import { join } from 'node:path'
 import { openConnection } from '../adapters/postgres/open-connection.ts'
 import { WebhookNotifier } from '../adapters/webhook/webhook-notifier.ts'
 import type { Config } from '../config/config.schema.ts'
-import { ApprovalStore } from '../domain/approvals/approval-store.ts'
-import { ApprovalWatch } from '../domain/approvals/approval-watch.ts'
 import { auditLines } from '../domain/audit/log-line.ts'
 import type { AuditEvent } from '../domain/audit/event.ts'
 import { openAudit } from '../domain/audit/open-audit.ts'
@@ -19,16 +17,10 @@ import type { Store } from './open-store.ts'
 export async function openRecord(
   config: Config,
   auditLine: (lines: string) => void,
-  { address, knex, history, authority }: Store,
+  { address, knex, history, authority, approvalWatch }: Store,
   log: Log,
   undo: Undo,
 ) {
-  const approvals = new ApprovalStore(knex)
-  const approvalWatch = new ApprovalWatch({
-    statusesOf: (ids) => approvals.statusesOf(ids),
-    failed: (error) => log.warn('approvals cannot be looked at', { error }),
-  })
-  authority.onSessionEnd((sessionId) => approvalWatch.sessionEnded(sessionId))
   const { webhook } = config.notifications
   const notifier = webhook && new WebhookNotifier({ ...webhook, log, now: () => authority.now() })
   if (notifier !== undefined) undo.push(() => notifier.close())
@@ -56,7 +48,7 @@ export async function openRecord(
   const directory = join(config.dataDir, 'audit')
   const audit = must(await openAudit({ knex, clock: authority, auditLog, keyFile, directory, acceptTruncated }))
   undo.push(async () => void must(await audit.checkpointer.checkpoint()))
-  return { auditLog, audit, approvalWatch }
+  return { auditLog, audit }
 }
 
 /** Each event becomes durable through one replica, so it is announced once. */

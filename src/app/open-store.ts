@@ -5,6 +5,8 @@ import { migrateUp } from '../adapters/postgres/migrate.ts'
 import { obtainDatabase } from '../adapters/postgres/obtain-database.ts'
 import { openDatabase } from '../adapters/postgres/pool.ts'
 import type { Config } from '../config/config.schema.ts'
+import { ApprovalStore } from '../domain/approvals/approval-store.ts'
+import { ApprovalWatch } from '../domain/approvals/approval-watch.ts'
 import { CallHistory } from '../domain/history/call-history.ts'
 import { HistoryStore } from '../domain/history/history-store.ts'
 import { AuthorityStore } from '../domain/revocation/authority-store.ts'
@@ -15,7 +17,7 @@ import type { Undo } from '../kernel/started.ts'
 
 const POOL_CONNECTIONS_MAX = 10
 
-/** The database, migrated, with the clock and the authority epoch that come from it. */
+/** The database, migrated, with the clock, the authority epoch and word of decided approvals that come from it. */
 export async function openStore(config: Config, log: Log, undo: Undo) {
   const { address, stop } = await obtainDatabase(databasePlace(config), log)
   undo.push(stop)
@@ -34,14 +36,19 @@ export async function openStore(config: Config, log: Log, undo: Undo) {
     monotonicMs: () => performance.now(),
   })
   if (!(await authority.fresh())) throw new FaultError(fault('DATABASE_UNAVAILABLE'))
+  const approvals = new ApprovalStore(knex)
+  const approvalWatch = new ApprovalWatch({
+    statusesOf: (ids) => approvals.statusesOf(ids),
+    failed: (error) => log.warn('approvals cannot be looked at', { error }),
+  })
+  authority.onSessionEnd((sessionId) => approvalWatch.sessionEnded(sessionId))
   const listener = listen(
     { ...address, applicationName: 'certlocker-listen' },
-    'certlocker_authority',
-    () => authority.lookNow(),
+    { certlocker_authority: () => authority.lookNow(), certlocker_approvals: () => approvalWatch.lookNow() },
     log,
   )
   undo.push(() => listener.stop())
-  return { address, knex, history, authority, connections: database.connections }
+  return { address, knex, history, authority, approvalWatch, connections: database.connections }
 }
 
 /** What `openStore` opened. */

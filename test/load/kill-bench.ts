@@ -61,12 +61,12 @@ export async function benchKill(say: (line: string) => void): Promise<KillBench>
     const lab: Lab = { database, replicas, api, approver, tokens }
     const told = (what: string, { count, p50Ms, p99Ms }: Spread): void =>
       say(`${what} (${count}): p50 ${p50Ms.toFixed(0)} ms, p99 ${p99Ms.toFixed(0)} ms`)
+    const approved = spread(await each(APPROVALS, (index) => approval(lab, index)))
+    told('approval, until the held call is answered', approved)
     const refused = spread(await each(KILLS, (index) => killed(lab, `kill-${index}`)))
     told(`kill, until ${REPLICAS} replicas refuse`, refused)
     const refusedDeaf = spread(await each(DEAF_KILLS, (index) => killedDeaf(lab, `deaf-${index}`)))
     told('kill, with LISTEN connections cut', refusedDeaf)
-    const approved = spread(await each(APPROVALS, (index) => approval(lab, index)))
-    told('approval, until the held call is answered', approved)
     sshd = await startSshd({ trusted: String((await api.get('/ssh-ca')).body['publicKey']) })
     const sshCut = sshd === undefined ? null : await benchSshCut(lab, sshd)
     if (sshCut !== null) told('kill, until a command on a host has ended', sshCut)

@@ -5,15 +5,16 @@ import { openConnection } from './open-connection.ts'
 
 const RECONNECT_MS = 1_000
 
+export type Channel = 'certlocker_authority' | 'certlocker_approvals'
+
 /**
- * Listens on a channel, on a connection of its own that is opened again whenever it breaks. A notification may be missed
+ * Listens on channels, on a connection of its own that is opened again whenever it breaks. A notification may be missed
  * then, so it only says that something is to be looked at sooner than it would be anyway.
- * @param notified called at each notification, and once after every time the connection was opened
+ * @param notified called at each notification of its channel, and once after every time the connection was opened
  */
 export function listen(
   address: ConnectionOptions,
-  channel: 'certlocker_authority',
-  notified: () => void,
+  notified: Readonly<Record<Channel, () => void>>,
   log: Log,
 ): { stop(): Promise<void> } {
   let stopped = false
@@ -26,10 +27,12 @@ export function listen(
     client = opened
     if (stopped) return opened.end()
     opened.on('end', again)
-    opened.on('notification', notified)
-    await opened.query(`LISTEN ${channel}`)
+    for (const [channel, look] of Object.entries(notified)) {
+      opened.on('notification', (notification) => notification.channel === channel && look())
+      await opened.query(`LISTEN ${channel}`)
+    }
     hasFailed = false
-    notified()
+    for (const look of Object.values(notified)) look()
   }
   const again = (): void => {
     if (stopped) return
@@ -38,7 +41,7 @@ export function listen(
   }
   const start = (): void => {
     connecting = connect().catch((error: unknown) => {
-      if (!hasFailed) log.warn('cannot listen for changes of authority; the poll goes on', { error })
+      if (!hasFailed) log.warn('cannot listen for changes; the poll goes on', { error })
       hasFailed = true
       again()
     })

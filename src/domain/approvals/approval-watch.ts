@@ -36,7 +36,7 @@ const endings: Partial<Record<AuditEvent['type'], WaitEnd>> = {
 
 /**
  * Wakes those who wait for people. What is decided through this replica wakes them with its commit; for other replicas the
- * approvals that somebody waits for here are looked at four times a second. A waiter holds no connection.
+ * approvals that somebody waits for here are looked at when the database says that one changed, and four times a second. A waiter holds no connection.
  */
 export class ApprovalWatch {
   readonly #deps: ApprovalWatchDeps
@@ -86,6 +86,11 @@ export class ApprovalWatch {
     }
   }
 
+  /** Looks at once, because somebody said that an approval changed. */
+  lookNow(): void {
+    if (!this.#isClosed && this.#waiters.size > 0) this.#lookIn(0)
+  }
+
   /** A call whose session has ended is not held any longer. */
   sessionEnded(sessionId: string): void {
     this.#end((waiter) => waiter.sessionId === sessionId, 'session_ended')
@@ -115,6 +120,7 @@ export class ApprovalWatch {
   }
 
   async #look(): Promise<void> {
+    this.#timer = undefined
     const ids = [...new Set([...this.#waiters].map(({ approvalId }) => approvalId))]
     if (ids.length === 0) return
     try {
@@ -125,6 +131,8 @@ export class ApprovalWatch {
       if (!this.#hasFailed) this.#deps.failed(error)
       this.#hasFailed = true
     }
-    if (!this.#isClosed && this.#waiters.size > 0) this.#lookIn(holdBounds.pollEveryMs)
+    // Who asked meanwhile for a look at once gets it.
+    const isNextDue = this.#timer === undefined && this.#waiters.size > 0
+    if (isNextDue && !this.#isClosed) this.#lookIn(holdBounds.pollEveryMs)
   }
 }

@@ -19,6 +19,7 @@ import * as probes from './0023-probes.ts'
 import * as sshKillReceipts from './0024-ssh-kill-receipts.ts'
 import * as renewalChecks from './0025-renewal-checks.ts'
 import * as leanerAppend from './0029-leaner-append.ts'
+import * as decidedApprovals from './0030-decided-approvals.ts'
 
 /** One step of the schema. Names never change once released, and carry no file extension, so a build cannot rename them. */
 export interface Migration {
@@ -48,4 +49,5 @@ export const migrations: readonly Migration[] = [
   { name: '0024-ssh-kill-receipts', ...sshKillReceipts },
   { name: '0025-renewal-checks', ...renewalChecks },
   { name: '0029-leaner-append', ...leanerAppend },
+  { name: '0030-decided-approvals', ...decidedApprovals },
 ]

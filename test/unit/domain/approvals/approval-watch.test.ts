@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { ApprovalWatch, holdBounds, type WaitedFor } from '../../../../src/domain/approvals/approval-watch.ts'
 import type { ApprovalStatus } from '../../../../src/domain/approvals/approval.ts'
 import { anEvent } from '../../../support/an-event.ts'
@@ -45,6 +45,25 @@ describe('whoever waits for people', () => {
     })
     expect(await watch.wait(waited())).toBe('cancelled')
     expect(failures).toHaveLength(1)
+  })
+
+  test('hears at once of what changed elsewhere when somebody says so', async () => {
+    vi.useFakeTimers()
+    try {
+      let status: ApprovalStatus = 'pending'
+      const { watch } = watchOn(async () => status)
+      const ended = vi.fn<(how: unknown) => void>()
+      void watch.wait(waited()).then(ended)
+      await vi.advanceTimersByTimeAsync(holdBounds.pollEveryMs / 2)
+      status = 'approved'
+      await vi.advanceTimersByTimeAsync(1)
+      expect(ended).not.toHaveBeenCalled()
+      watch.lookNow()
+      await vi.advanceTimersByTimeAsync(1)
+      expect(ended).toHaveBeenCalledWith('approved')
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('is let go with its session, its client, its time and the gateway', async () => {
