@@ -41,6 +41,8 @@ export async function relay(
   }
   const idle = setInterval(
     () => {
+      // Sizes of a window are recorded too, and nothing is relayed of them.
+      if (recorder.characters > limits.recordedCharactersMax) abort.abort('output_limit' satisfies SshEndReason)
       if (performance.now() - movedAtMs > limits.idleMs) abort.abort('idle' satisfies SshEndReason)
     },
     Math.min(1_000, limits.idleMs),

@@ -19,7 +19,7 @@ export interface Work extends Stores {
   advanceAuthority(): void
   /** Ends a locked SSH session, with its events. @returns SSH_SESSION_OVER when it is over already */
   finishSsh(by: Author, session: SshSession, reason: SshEndReason, now: Date): Promise<Result<SshSession, Fault>>
-  /** Cuts the open SSH sessions of whatever is named. @returns those sessions, as they are now */
+  /** Cuts the open SSH sessions of whatever is named, on every bastion. @returns those sessions, as they are now */
   cutSsh(by: Author, of: SshSessionsOf, reason: SshEndReason): Promise<readonly SshSession[]>
   /** Ends the active sessions of an agent or a token and cuts their SSH sessions, with events for each. */
   endSessions(
@@ -52,14 +52,15 @@ export function createInTransaction({ transact, auditLog, now }: WorkDeps): InTr
         let advanceAuthority = false
         const stores = bindStores(trx)
         const record = (entry: Entry): void => void entries.push(withDecisionOnce(entry, entries))
-        const ssh = sshEndings(stores, record, now)
+        const moveEpoch = (): void => {
+          advanceAuthority = true
+        }
+        const ssh = sshEndings(stores, { record, now, advanceAuthority: moveEpoch })
         const outcome = await body({
           ...stores,
           ...ssh,
           record,
-          advanceAuthority: () => {
-            advanceAuthority = true
-          },
+          advanceAuthority: moveEpoch,
           endSessions: async (by, of, reason) => {
             for (const session of await stores.sessions.endActive(of, reason, now()))
               record(endedSessionEntry(by, session))
@@ -95,8 +96,7 @@ const sshReasons: Record<EndReason, SshEndReason> = {
 
 function sshEndings(
   { sshSessions }: Stores,
-  record: (entry: Entry) => void,
-  now: () => Date,
+  { record, advanceAuthority, now }: Pick<Work, 'record' | 'advanceAuthority'> & Pick<WorkDeps, 'now'>,
 ): Pick<Work, 'finishSsh' | 'cutSsh'> {
   const finishSsh: Work['finishSsh'] = async (by, session, reason, at) => {
     const after = finish(session, reason, at)
@@ -116,6 +116,8 @@ function sshEndings(
         const after = await finishSsh(by, session, reason, now())
         if (after.ok) cut.push(after.value)
       }
+      // Bastions look at what is open on them only when rights have changed.
+      if (cut.length > 0) advanceAuthority()
       return cut
     },
   }

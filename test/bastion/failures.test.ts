@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connect } from '../support/agent.ts'
 import { isRunning } from '../support/is-running.ts'
 import { granted, registerHost, type SshLab, ssh, sshLab } from '../support/ssh-lab.ts'
 import { until } from '../support/until.ts'
@@ -87,6 +88,16 @@ describe('a command that', () => {
 })
 
 describe('a live session', () => {
+  test('is cut when its token runs out, before its own time does', async () => {
+    const wanted = { agentId: 'ops', name: 'short', groups: ['edge'], ttlSeconds: 8 }
+    const { value } = await lab.gateway.api.create('/tokens', wanted)
+    const agent = await connect(lab.gateway.url, String(value))
+    const grant = await granted(agent, { ttlSeconds: 600 })
+    const { code, stderr } = await ssh(grant, ['sleep', '300'])
+    expect({ code, stderr }).toMatchObject({ code: 255, stderr: expect.stringContaining('certlocker: ') })
+    expect((await lab.gateway.api.get(`/ssh-sessions/${grant.sessionId}`)).body).toMatchObject({ status: 'cut' })
+  }, 30_000)
+
   test('is cut within two seconds when its agent is suspended, and its command with it', async () => {
     const grant = await granted(lab.agent)
     let startedAt = 0

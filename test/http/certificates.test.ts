@@ -32,6 +32,21 @@ afterAll(async () => {
 const upload = (name: string, { certificate: chain, key }: Pick<MadeCertificate, 'certificate' | 'key'>) =>
   gateway.api.post('/certificates', { name, groups: ['edge'], chain, privateKey: key })
 
+test('one named like the id of another stands in for it nowhere, least of all where its next key is stored', async () => {
+  const { body } = await upload('victim', leaf)
+  const id = String(body['id'])
+  await upload(id, leaf)
+  const changed = await gateway.api.patch(`/certificates/${id}`, { domains: ['edge.example'] })
+  for (const { body: found } of [changed, await gateway.api.get(`/certificates/${id}`)])
+    expect(found).toMatchObject({ id, name: 'victim' })
+  const next = aCertificate({ subject: 'edge.example', domains: ['edge.example'], issuer: issuing.signer })
+  const version = { chain: next.certificate, privateKey: next.key }
+  expect(await gateway.api.post(`/certificates/${id}/versions`, version)).toMatchObject({
+    status: 201,
+    body: { id, name: 'victim', version: 1 },
+  })
+})
+
 describe('an upload', () => {
   test('takes a chain whose root is left out or comes along', async () => {
     const partial = { certificate: leaf.certificate + issuing.certificate, key: leaf.key }

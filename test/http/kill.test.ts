@@ -3,6 +3,7 @@ import { connect } from '../support/agent.ts'
 import { callOnce } from '../support/calling-clients.ts'
 import { given, owner } from '../support/given.ts'
 import { itemsOf } from '../support/items.ts'
+import { operator } from '../support/person.ts'
 import { openSession } from '../support/raw-mcp.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
 
@@ -118,6 +119,17 @@ describe('POST /kill', () => {
     )
     expect(await Promise.all(['two', 'drilled', 'bystander'].map(statusOf))).toEqual(Array(3).fill('suspended'))
     await gateway.api.post(`/kill/${String(id)}/lift`, { reason: 'over' })
+  })
+
+  test('is listed to whoever shares a group with what it stopped, and to nobody else', async () => {
+    const olga = await operator(gateway, 'olga@example.com', ['edge'])
+    const sam = await operator(gateway, 'sam@example.com', ['staging'])
+    const shownTo = async ({ api }: Pick<TestGateway, 'api'>) =>
+      itemsOf((await api.get('/kill')).body).map(({ kind, target }) => [kind, JSON.parse(JSON.stringify(target))?.name])
+    const all = await shownTo(gateway)
+    expect(all.map(([kind]) => kind)).toEqual(['all', 'group', 'owner', 'agent', 'agent', 'agent'])
+    expect(await shownTo(olga)).toEqual(all.slice(0, 2))
+    expect(await shownTo(sam)).toEqual(all.filter(([kind]) => kind !== 'group'))
   })
 
   test.each([

@@ -20,9 +20,9 @@ let cy: Person
 beforeAll(async () => {
   gateway = await testGateway()
   tokens = await given(gateway, {
-    agents: ['deployer', 'paused', 'gone', 'asking', 'busy', 'holding'].map((name) => ({
+    agents: ['deployer', 'paused', 'gone', 'asking', 'busy', 'holding', 'elsewhere'].map((name) => ({
       name,
-      groups: ['prod'],
+      groups: [name === 'elsewhere' ? 'edge' : 'prod'],
       scopes: ['secret:read', 'approval:request'],
     })),
     secrets: ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota', 'kappa', 'lambda'].map(
@@ -300,6 +300,16 @@ describe('asking ahead', () => {
       approvalStatus: 'approved',
       useBefore: null,
     })
+  })
+
+  test('shows an approver of what was asked before only what concerns their groups', async () => {
+    const asked = (title: string) => ({ decision: { title, details: '' }, reason: 'runbook' })
+    const other = idOf(await (await agentOf('elsewhere')).calls(ASK, asked('Buy their competitor?')))
+    const id = idOf(await (await agentOf('asking')).calls(ASK, asked('Restart the proxy?')))
+    const shown = async ({ api }: Pick<Person, 'api'>) => JSON.stringify((await api.get(`/approvals/${id}`)).body)
+    expect(await shown(gateway)).toContain(other)
+    expect(await shown(bo)).toContain('Fail over to eu-west?')
+    expect(await shown(bo)).not.toContain(other)
   })
 
   test('shows no agent the approvals of another', async () => {

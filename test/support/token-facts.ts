@@ -10,6 +10,7 @@ export function tokenFacts(facts: Partial<Token> = {}): Token {
     name: 'laptop',
     prefix: 'clk_mcp_abcd',
     scopes: null,
+    isByOther: false,
     groups: [],
     cidrs: [],
     expiresAt,

@@ -78,8 +78,14 @@ export class ApprovalStore {
     return row && approvalFromRow(row)
   }
 
-  /** The latest other approvals for the same tool and resource, newest first. */
-  async similarTo({ id, tool, resource }: Approval, limit: number): Promise<readonly Approval[]> {
+  /**
+   * The latest other approvals for the same tool and resource, newest first.
+   * @param groups as `list` takes them: what is about no resource is alike whomever it concerns
+   */
+  async similarTo(
+    { id, tool, resource }: Approval,
+    { limit, groups }: Pick<ApprovalFilter, 'groups'> & { readonly limit: number },
+  ): Promise<readonly Approval[]> {
     const query = this.#select().where('approvals.tool', tool).whereNot('approvals.id', id)
     if (resource === null) void query.whereRaw("jsonb_typeof(approvals.resource) = 'null'")
     else
@@ -87,6 +93,7 @@ export class ApprovalStore {
         resource.type,
         resource.name,
       ])
+    if (groups !== undefined) void query.whereRaw('approvals.groups && ?::text[]', [[...groups]])
     const rows: ApprovalRow[] = await query.orderBy('approvals.created_at', 'desc').limit(limit)
     return rows.map(approvalFromRow)
   }

@@ -26,10 +26,11 @@ export class CertificateStore {
     this.#db = db
   }
 
-  /** Finds by id or by the unique name. */
+  /** Finds by id or by the unique name. A certificate that is named like the id of another does not hide that one. */
   async find(idOrName: string): Promise<Certificate | undefined> {
     const row: CertificateRow | undefined = await this.#select()
       .where((either) => void either.where('certificates.id', idOrName).orWhere('certificates.name', idOrName))
+      .orderByRaw('certificates.id = ? DESC', [idOrName])
       .first()
     return row && fromRow(row)
   }

@@ -3,7 +3,7 @@ import type { Fault } from '../../kernel/fault.ts'
 import type { Result } from '../../kernel/result.ts'
 import { type Page, type Paged, paginate } from '../page.ts'
 import type { Kill, KillKind, Receipt } from './kill.ts'
-import { isKilledSql, whereMatched } from './matching-agents.ts'
+import { isKilledSql, whereMatched, whereReaching } from './matching-agents.ts'
 
 interface KillRow {
   readonly id: string
@@ -62,9 +62,14 @@ export class KillStore {
     return this.find(id)
   }
 
-  async list({ inForce }: { readonly inForce?: boolean }, page: Page): Promise<Result<Paged<Kill>, Fault>> {
+  /** @param filter.groups names; left out: all kills */
+  async list(
+    { inForce, groups }: { readonly inForce?: boolean; readonly groups?: readonly string[] },
+    page: Page,
+  ): Promise<Result<Paged<Kill>, Fault>> {
     const query = this.#db('kills').select('kills.*')
     if (inForce !== undefined) void query.where('kills.in_force', inForce)
+    if (groups !== undefined) whereReaching(query, groups)
     return paginate(query, { createdAt: 'kills.created_at', id: 'kills.id' }, page, fromRow)
   }
 

@@ -20,3 +20,14 @@ export function whereMatched(
   else if (kind === 'owner') void query.where('agents.owner_id', target.id)
   else void query.whereIn('agents.id', db('agent_groups').select('agent_id').where('group_id', target.id))
 }
+
+/** Keeps only kills that stop agents of one of the groups, given by name, and those of all, which name nobody. */
+export function whereReaching(query: Knex.QueryBuilder, groups: readonly string[]): void {
+  void query.whereRaw(
+    `(kills.kind = 'all' OR EXISTS (
+      SELECT FROM groups LEFT JOIN agent_groups m ON m.group_id = groups.id LEFT JOIN agents ON agents.id = m.agent_id
+      WHERE groups.name = ANY(?::text[])
+        AND kills.target_id = CASE kills.kind WHEN 'group' THEN groups.id WHEN 'owner' THEN agents.owner_id ELSE agents.id END))`,
+    [[...groups]],
+  )
+}

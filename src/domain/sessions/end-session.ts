@@ -24,8 +24,8 @@ export async function endSession(
     if (!after.ok) return after
     await work.sessions.end(after.value)
     work.record(endedSessionEntry(by, after.value))
-    const cut = await work.cutSsh(by, { sessionId: id }, 'session_ended')
-    if (reason !== 'closed' || cut.length > 0) work.advanceAuthority()
+    await work.cutSsh(by, { sessionId: id }, 'session_ended')
+    if (reason !== 'closed') work.advanceAuthority()
     return ok(after.value)
   })
 }

@@ -68,6 +68,7 @@ export async function createToken(
       name: request.name,
       prefix,
       scopes: request.scopes ?? null,
+      isByOther: by.groups !== 'every' && by.actor.id !== agent.ownerId,
       groups: groups.value,
       cidrs: cidrs.value,
       expiresAt: expiresAt.value,

@@ -25,6 +25,7 @@ const standingColumns = [
 ] as const
 
 interface StandingTokenRow {
+  readonly is_by_other: boolean
   readonly id: string
   readonly agent_id: string
   readonly prefix: string
@@ -65,6 +66,13 @@ export interface StandingRow extends AgentRow, StandingTokenRow {
 /** Completes a query that reads `tokens` and, through `selectAgent`, the agent. */
 export function selectStandingToken(query: Knex.QueryBuilder): Knex.QueryBuilder {
   return query.select(standingColumns.map((column) => `tokens.${column}`))
+}
+
+/** SQL for `isByOther`, within a query that reads `tokens` and `agents`. Successors are minted by whoever minted the first. */
+export function isByOtherSql(db: Knex): Knex.Raw {
+  return db.raw(`EXISTS (SELECT FROM tokens first JOIN people minter ON minter.id = first.created_by
+    WHERE first.id = tokens.chain_id AND minter.id <> agents.owner_id
+      AND (minter.role <> 'admin' OR minter.disabled_at IS NOT NULL))`)
 }
 
 export function standingFromRow(row: StandingRow): TokenStanding {
@@ -117,6 +125,7 @@ function standingTokenFromRow(row: StandingTokenRow): StandingToken {
     agentId: row.agent_id,
     prefix: row.prefix,
     scopes: row.scopes,
+    isByOther: row.is_by_other,
     groups: row.groups,
     cidrs: row.cidrs,
     expiresAt: row.expires_at,

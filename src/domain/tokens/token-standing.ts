@@ -10,6 +10,7 @@ export type StandingToken = Pick<
   | 'agentId'
   | 'prefix'
   | 'scopes'
+  | 'isByOther'
   | 'groups'
   | 'cidrs'
   | 'expiresAt'
@@ -44,7 +45,10 @@ export interface TokenStanding {
   readonly effectiveGroups: readonly string[]
 }
 
-/** Effective scopes are the agent's within the token's; effective groups the agent's within the token's and the owner's. */
+/**
+ * Effective scopes are the agent's within the token's; effective groups the agent's within the token's and the owner's. The
+ * owner's private secrets are not for the token of another, however the agent came to its scopes or its owner.
+ */
 export function tokenStanding({ token, agent, owner, killed }: StandingFacts): TokenStanding {
   return {
     token,
@@ -52,7 +56,10 @@ export function tokenStanding({ token, agent, owner, killed }: StandingFacts): T
     ownerDisabled: owner.disabled,
     killed,
     effectiveScopes: scopes.filter(
-      (scope) => agent.scopes.includes(scope) && (token.scopes === null || token.scopes.includes(scope)),
+      (scope) =>
+        agent.scopes.includes(scope) &&
+        (token.scopes === null || token.scopes.includes(scope)) &&
+        !(token.isByOther && scope === 'private_secret:read'),
     ),
     effectiveGroups: agent.groups.filter((group) => token.groups.includes(group) && reaches(owner.reach, group)).sort(),
   }

@@ -8,6 +8,7 @@ import { type Page, type Paged, paginate } from '../page.ts'
 import { personMembership } from '../people/person-row.ts'
 import type { Spending, Token } from './token.ts'
 import {
+  isByOtherSql,
   rowOfToken,
   type StandingRow,
   selectStandingToken,
@@ -184,6 +185,7 @@ export class TokenStore {
       .join('people', 'people.id', 'agents.owner_id')
       .select({
         groups: groupNamesSql(this.#db, membership),
+        is_by_other: isByOtherSql(this.#db),
         owner_role: 'people.role',
         owner_groups: groupNamesSql(this.#db, personMembership),
         killed: isKilledSql(this.#db),
@@ -199,6 +201,6 @@ export class TokenStore {
     return this.#db('tokens')
       .join('agents', 'agents.id', 'tokens.agent_id')
       .select('tokens.*', 'agents.name as agent')
-      .select({ groups: groupNamesSql(this.#db, membership) })
+      .select({ groups: groupNamesSql(this.#db, membership), is_by_other: isByOtherSql(this.#db) })
   }
 }

@@ -32,6 +32,8 @@ export interface Token {
   readonly prefix: string
   /** Null: all that the agent has. */
   readonly scopes: readonly Scope[] | null
+  /** Minted by somebody to whom the owner's private secrets are none of their business now: who is neither owner nor admin. */
+  readonly isByOther: boolean
   /** Names of groups, sorted. */
   readonly groups: readonly string[]
   /** Networks it may be used from, in canonical form; empty: from everywhere. */

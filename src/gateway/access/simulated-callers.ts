@@ -31,6 +31,7 @@ export function simulatedRights(
     agentId: agent.id,
     prefix: '',
     scopes: null,
+    isByOther: false,
     groups: agent.groups,
     cidrs: [],
     expiresAt: new Date(NEVER_MS),
@@ -60,7 +61,7 @@ export function simulatedRights(
   })
   const alike = new Map<string, { readonly token: Token; readonly ids: string[] }>()
   for (const token of tokens) {
-    const key = JSON.stringify([token.scopes, token.groups, token.cidrs, token.spending !== null])
+    const key = JSON.stringify([token.scopes, token.isByOther, token.groups, token.cidrs, token.spending !== null])
     const known = alike.get(key)
     if (known === undefined) alike.set(key, { token, ids: [token.id] })
     else known.ids.push(token.id)

@@ -51,8 +51,10 @@ export const approvalRoutes: readonly Route[] = [
     summary: 'Show what waits or waited for people: the facts to decide on, and how the same was decided before',
     response: approvalSummarySchema,
     find: findApproval,
-    handle: async ({ stores }, _by, _request, approval) =>
-      ok(approvalSummary(approval, await stores.approvals.similarTo(approval, SIMILAR_MAX))),
+    handle: async ({ stores }, _by, { caller }, approval) => {
+      const filter = { limit: SIMILAR_MAX, ...(await groupsToList(stores, caller, undefined)) }
+      return ok(approvalSummary(approval, await stores.approvals.similarTo(approval, filter)))
+    },
   }),
   defineRoute({
     id: 'approveApproval',

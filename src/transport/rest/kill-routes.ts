@@ -6,7 +6,7 @@ import type { Stores } from '../../domain/stores.ts'
 import { throwKillSwitch } from '../../gateway/kill/kill-switch.ts'
 import { ok, type Result } from '../../kernel/result.ts'
 import type { ResourceInput } from '../../policy/input.ts'
-import { listOf, listQuery, type PageQuery, pageOf } from './list.ts'
+import { listOf, listQuery, type PageQuery, pageOf, visibleGroups } from './list.ts'
 import { mapOk } from './map-ok.ts'
 import { resourceInGroups } from './resource-in-groups.ts'
 import { defineRoute, type Found, missing, type Missing, type Route } from './route.ts'
@@ -51,11 +51,17 @@ export const killRoutes: readonly Route[] = [
     method: 'GET',
     path: '/kill',
     action: 'kill.list',
-    summary: 'List uses of the kill switch',
+    summary:
+      'List uses of the kill switch on agents in the groups of the caller, and on all; admins and auditors see all',
     query: queryShape<PageQuery & { readonly inForce?: boolean }>(listQuery({ inForce })),
     response: listOf(killSchema),
-    handle: async ({ stores }, _by, { query }) => {
-      const page = await stores.kills.list(query.inForce === undefined ? {} : { inForce: query.inForce }, pageOf(query))
+    handle: async ({ stores }, _by, { caller, query }) => {
+      const groups = visibleGroups(caller)
+      const filter = {
+        ...(query.inForce === undefined ? {} : { inForce: query.inForce }),
+        ...(groups === undefined ? {} : { groups }),
+      }
+      const page = await stores.kills.list(filter, pageOf(query))
       if (!page.ok) return page
       const items = page.value.items.map(async (kill) => killView(kill, await stores.kills.receipts(kill.id)))
       return ok({ items: await Promise.all(items), nextCursor: page.value.nextCursor })

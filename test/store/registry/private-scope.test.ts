@@ -1,18 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAgent } from '../../../src/domain/agents/create-agent.ts'
 import { updateAgent } from '../../../src/domain/agents/update-agent.ts'
+import { updatePerson } from '../../../src/domain/people/update-person.ts'
 import { createToken } from '../../../src/domain/tokens/create-token.ts'
 import type { GroupReach } from '../../../src/domain/groups/group-reach.ts'
+import { bearerHash } from '../../../src/kernel/bearer.ts'
 import { aGroup, aPerson, author, type TestRegistry, testRegistry, valueOf } from '../../support/registry.ts'
 
 let registry: TestRegistry
 let ada: string
 let bob: string
+let root: string
 beforeAll(async () => {
   registry = await testRegistry()
   await aGroup(registry, 'edge')
   ada = (await aPerson(registry, 'ada', ['edge'])).id
   bob = (await aPerson(registry, 'bob', ['edge'])).id
+  root = (await aPerson(registry, 'root', [])).id
+  valueOf(await updatePerson(registry.deps, author(), root, { role: 'admin' }))
 })
 afterAll(() => registry.close())
 
@@ -74,5 +79,28 @@ describe("an agent reads its owner's private secrets, so nobody else", () => {
     expect(await updateAgent(registry.deps, author(['edge'], bob), id, { riskLevel: 'critical' })).toMatchObject({
       ok: true,
     })
+  })
+
+  test('is let read them by a token that they minted before it might', async () => {
+    const { id } = await agentOf(ada, ['secret:read'])
+    const change = { scopes: ['secret:read' as const, 'private_secret:read' as const] }
+    const scopesBy = async (minter: string, reach: GroupReach) => {
+      const { value } = valueOf(await mint(minter, reach, id))
+      return async () => (await registry.stores.tokens.findStanding(bearerHash(value.expose())))?.effectiveScopes
+    }
+    const [adas, bobs, admins] = [
+      await scopesBy(ada, ['edge']),
+      await scopesBy(bob, ['edge']),
+      await scopesBy(root, 'every'),
+    ]
+    valueOf(await updateAgent(registry.deps, author(['edge'], ada), id, change))
+    expect(await adas()).toEqual(change.scopes)
+    expect(await admins()).toEqual(change.scopes)
+    expect(await bobs()).toEqual(['secret:read'])
+    valueOf(await updateAgent(registry.deps, author(), id, { owner: bob }))
+    expect(await adas()).toEqual(['secret:read'])
+    expect(await bobs()).toEqual(change.scopes)
+    valueOf(await updatePerson(registry.deps, author(), root, { disabled: true }))
+    expect(await admins()).toEqual(['secret:read'])
   })
 })

@@ -164,6 +164,7 @@ describe('what a token stands for', () => {
         rotatedAt: null,
         usedAt: null,
         singleUse: false,
+        isByOther: false,
         spending: null,
         revokedAt: null,
       },

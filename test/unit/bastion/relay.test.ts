@@ -43,6 +43,20 @@ describe('what runs on a host', () => {
   })
 })
 
+describe('a client that sends nothing but sizes of its window', () => {
+  test('is cut once its recording has grown to its bound', async () => {
+    const recorder = await Recorder.open(join(folder, 'sizes.cast.gz'), header)
+    const { channel, signals } = endless()
+    const client = Object.assign(new PassThrough(), { stderr: new PassThrough() })
+    const few = { ...limits, recordedCharactersMax: 100, idleMs: 300 }
+    const relayed = relay(client, channel, recorder, few, new AbortController())
+    for (let columns = 1; columns < 20; columns++) await recorder.resize(columns, 24)
+    expect(await relayed).toMatchObject({ brokenOff: 'output_limit' })
+    expect(signals).toEqual(['KILL'])
+    await recorder.seal('')
+  })
+})
+
 describe.runIf(process.platform === 'linux')('a disk that is full', () => {
   test('lets no recording be opened, and leaves no open file behind', async () => {
     const path = join(folder, 'full.cast.gz')
