@@ -1,55 +1,120 @@
 import type { PolicyInput } from '../input.schema.ts'
-import { alternativesOf } from './alternatives.ts'
-import { type Fact, factAt, factsOf, type FactValue, type InputPath, withFact } from './input-path.ts'
+import { alternativesOf, isPossible } from './alternatives.ts'
+import type { Conditions } from './changed-conditions.ts'
+import { factAt, factsOf, type FactValue, type InputPath, withFact } from './input-path.ts'
+import { satisfying } from './satisfying.ts'
 import { typicalQuestions } from './typical-questions.ts'
-import type { Vocabulary } from './vocabulary.ts'
+import { spoken, type Vocabulary } from './vocabulary.ts'
 
 /** Facts that make it another question; there is a typical one for each. */
-const fixed = new Set(['schema', 'mode', 'call.id', 'call.action', 'principal.kind'])
+const fixed = new Set(['schema', 'call.id', 'call.action', 'principal.kind'])
 
 /** One fact and the other values that it can take. */
 interface Axis {
   readonly path: InputPath
+  /** With the first ones, what the rule needs is met. */
   readonly values: readonly FactValue[]
 }
 
+export interface BoundaryOptions {
+  /** What each rule needs that may speak otherwise from now on. */
+  readonly changed: readonly Conditions[]
+  /** What all rules speak of: its actions are asked about where a rule names none. */
+  readonly all: Vocabulary
+  /** Tells questions apart that the policies answer differently. */
+  readonly answer: (input: PolicyInput) => string
+  /** How many questions there may be. */
+  readonly most: number
+}
+
 /**
- * Questions at the edges of what changed: typical ones, and those again with one, two, three … of the facts that the
- * changed rules look at on either side of what they compare them with.
- * @param changed what the changes speak of
- * @param all what all rules speak of; its actions are asked about where the changes name none
- * @param most how many questions there may be
+ * Questions at the edges of what changed: typical ones, and typical ones with everything that a changed rule needs at once;
+ * then both again with one, two, three … of the facts that the rule looks at on either side of what it compares them with.
  */
-export function* boundaryQuestions(changed: Vocabulary, all: Vocabulary, most: number): Generator<PolicyInput> {
-  const named = typicalQuestions(changed)
-  const seeds = named.length > 0 ? named : typicalQuestions(all)
-  const each = Math.floor(most / Math.max(1, seeds.length))
-  for (const seed of seeds) yield* first(each, variations(seed, axesOf(seed, changed)))
+export function* boundaryQuestions({ changed, all, answer, most }: BoundaryOptions): Generator<PolicyInput> {
+  const typical = typicalQuestions(all)
+  const different = [...new Map(typical.map((seed) => [answer(seed), seed])).values()]
+  const edges = changed.flatMap((conditions) => {
+    const actions = actionsNamed(conditions)
+    const named = typical.filter(({ call }) => actions.some((name) => call.action.startsWith(name)))
+    return named.length > 0
+      ? named.map((seed) => around(seed, conditions))
+      : [
+          ...typical.map((seed) => [met(seed, axesOf(seed, conditions))]),
+          ...different.map((seed) => around(seed, conditions)),
+        ]
+  })
+  const asked = new Set<string>()
+  for (const question of inTurns([typical, ...edges])) {
+    if (asked.size >= most) return
+    const text = JSON.stringify(question)
+    if (asked.has(text)) continue
+    asked.add(text)
+    yield question
+  }
+}
+
+/** Where no action is named, a rule speaks of all. */
+function actionsNamed(conditions: Conditions): readonly string[] {
+  return conditions
+    .filter(
+      ({ paths, isNegated, operator }) =>
+        !isNegated && operator !== '!=' && paths.some((path) => path.join('.') === 'call.action'),
+    )
+    .flatMap(({ literals }) => literals.filter((literal) => typeof literal === 'string'))
+    .filter((literal) => /^[a-z_]+\./.test(literal))
 }
 
 /** The fewest changes first. */
-function* variations(seed: PolicyInput, axes: readonly Axis[]): Generator<PolicyInput> {
-  for (let size = 0; size <= axes.length; size += 1) yield* changedIn(seed, axes, size)
+function* around(seed: PolicyInput, conditions: Conditions): Generator<PolicyInput> {
+  const axes = axesOf(seed, conditions)
+  const satisfied = met(seed, axes)
+  for (let size = 0; size <= axes.length; size += 1)
+    for (const base of [satisfied, seed]) yield* changedIn(base, axes, size)
+}
+
+function met(seed: PolicyInput, axes: readonly Axis[]): PolicyInput {
+  return axes.reduce(
+    (input, { path, values: [needed] }) => (needed === undefined ? input : withFact(input, path, needed)),
+    seed,
+  )
 }
 
 function* changedIn(input: PolicyInput, axes: readonly Axis[], size: number): Generator<PolicyInput> {
-  if (size === 0) yield input
-  else
-    for (const [at, { path, values }] of axes.entries())
-      for (const value of values) yield* changedIn(withFact(input, path, value), axes.slice(at + 1), size - 1)
+  if (size === 0) {
+    yield input
+    return
+  }
+  for (const [at, { path, values }] of axes.entries()) {
+    const others = values.filter((value) => !isSame(value, factAt(input, path)))
+    for (const other of others) yield* changedIn(withFact(input, path, other), axes.slice(at + 1), size - 1)
+  }
 }
 
-function axesOf(seed: PolicyInput, changed: Vocabulary): readonly Axis[] {
-  const facts = factsOf(seed).filter(({ path }) => changed.paths.some((mentioned) => isWithin(path, mentioned)))
-  const absent = changed.paths.filter((path) => isFree(path) && factAt(seed, path) === undefined)
+function axesOf(seed: PolicyInput, conditions: Conditions): readonly Axis[] {
+  const words = spoken(conditions)
+  const present = factsOf(seed).filter(({ path }) => words.paths.some((mentioned) => isWithin(path, mentioned)))
+  const absent = words.paths.filter((path) => isFree(path) && factAt(seed, path) === undefined)
   return [
-    ...facts.filter(({ path }) => !fixed.has(path.join('.'))).map((fact) => axis(seed, fact, changed)),
-    ...absent.map((path) => ({ path, values: [...changed.words, ...changed.numbers, true, false] })),
-  ].filter(({ values }) => values.length > 0)
+    ...present.map(({ path, value }) => ({ path, values: [value, ...alternativesOf(seed, { path, value }, words)] })),
+    ...absent.map((path) => ({ path, values: [...words.words, ...words.numbers, true, false] })),
+  ]
+    .filter(({ path }) => !fixed.has(path.join('.')))
+    .map(({ path, values }) => {
+      const about = conditions.filter((condition) => condition.paths.some((each) => each.join('.') === path.join('.')))
+      const needed = about
+        .flatMap((condition) => satisfying(condition, seed, path, values))
+        .filter((value) => isPossible(path, value))
+      return { path, values: distinct([...needed, ...values]) }
+    })
 }
 
-function axis(seed: PolicyInput, fact: Fact, changed: Vocabulary): Axis {
-  return { path: fact.path, values: alternativesOf(seed, fact, changed) }
+function distinct(values: readonly FactValue[]): readonly FactValue[] {
+  return values.filter((value, at) => values.findIndex((other) => isSame(value, other)) === at)
+}
+
+function isSame(a: FactValue, b: FactValue | undefined): boolean {
+  return a === b || (Array.isArray(a) && JSON.stringify(a) === JSON.stringify(b))
 }
 
 function isWithin(path: InputPath, mentioned: InputPath): boolean {
@@ -61,11 +126,17 @@ function isFree([top, second, ...rest]: InputPath): boolean {
   return (top === 'arguments' && second !== undefined) || (top === 'resource' && second === 'labels' && rest.length > 0)
 }
 
-function* first<T>(count: number, items: Iterable<T>): Generator<T> {
-  let left = count
-  for (const item of items) {
-    if (left <= 0) return
-    left -= 1
-    yield item
+/** One of each, then another of each, until all are through. */
+function* inTurns<T>(sources: readonly Iterable<T>[]): Generator<T> {
+  let open = sources.map((source) => source[Symbol.iterator]())
+  while (open.length > 0) {
+    const rest: Iterator<T>[] = []
+    for (const source of open) {
+      const { done, value } = source.next()
+      if (done === true) continue
+      yield value
+      rest.push(source)
+    }
+    open = rest
   }
 }

@@ -1,11 +1,13 @@
 import { canonicalJson } from '../../kernel/canonical-json.ts'
 import type { Bundle } from '../bundle.ts'
+import type { Decision } from '../decision.schema.ts'
 import type { PolicyInput } from '../input.schema.ts'
 import { type Flip, replay } from '../replay.ts'
 import type { PreparedPolicy } from '../wasm-policy-engine.ts'
 import { boundaryQuestions } from './boundary-questions.ts'
+import { changedConditions } from './changed-conditions.ts'
 import { type SmallestFlip, smallestFlip } from './smallest-flip.ts'
-import { type Vocabulary, vocabularyOf, vocabularyOfChanges } from './vocabulary.ts'
+import { spoken, type Vocabulary, vocabularyOf } from './vocabulary.ts'
 
 /** A bundle that was read and loaded. */
 export interface LoadedBundle {
@@ -38,12 +40,12 @@ export async function diffBundles(
     before: (input: PolicyInput) => before.policy.decide(input),
     after: (input: PolicyInput) => after.policy.decide(input),
   }
-  const changed = vocabularyOfChanges(before.bundle, after.bundle)
+  const conditions = changedConditions(before.bundle, after.bundle)
+  const changed = spoken(conditions.flat())
   const real = await replay(recorded, sides)
-  const made = await replay(
-    boundaryQuestions(changed, joined(vocabularyOf(before.bundle), vocabularyOf(after.bundle)), GENERATED_MAX),
-    sides,
-  )
+  const all = joined(vocabularyOf(before.bundle), vocabularyOf(after.bundle))
+  const answer = (input: PolicyInput) => saidBy(sides.before(input)) + saidBy(sides.after(input))
+  const made = await replay(boundaryQuestions({ changed: conditions, all, answer, most: GENERATED_MAX }), sides)
   const reduce = (flips: readonly Flip[]) =>
     distinct(someOfEach(flips).map((flip) => smallestFlip(flip, sides, changed)))
   const edges = reduce(made.flips)
@@ -56,6 +58,10 @@ export async function diffBundles(
     approvals: real.approvals + countOf('approval'),
     flips: distinct([...reduce(real.flips), ...edges]),
   }
+}
+
+function saidBy({ effect, reasons }: Decision): string {
+  return [effect, ...reasons.map(({ code, rule }) => `${code} ${rule}`), ''].join('\n')
 }
 
 function someOfEach(flips: readonly Flip[]): readonly Flip[] {

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { diffBundles } from '../../../../src/policy/analysis/bundle-diff.ts'
+import { changedConditions } from '../../../../src/policy/analysis/changed-conditions.ts'
 import { explain } from '../../../../src/policy/analysis/explain.ts'
 import { factsOf, pathText, withFact } from '../../../../src/policy/analysis/input-path.ts'
 import { placeOf } from '../../../../src/policy/analysis/rule-place.ts'
 import { typicalQuestions } from '../../../../src/policy/analysis/typical-questions.ts'
-import { vocabularyOf, vocabularyOfChanges } from '../../../../src/policy/analysis/vocabulary.ts'
+import { spoken, vocabularyOf } from '../../../../src/policy/analysis/vocabulary.ts'
 import { type Bundle, readBundle } from '../../../../src/policy/bundle.ts'
 import type { Decision } from '../../../../src/policy/decision.schema.ts'
 import { inputProblem } from '../../../../src/policy/input-check.ts'
@@ -59,15 +60,19 @@ const before = {
 }
 const after = { bundle: withRule, policy: { version: shipped.version, decide: decideWithRule } }
 
+function changedIn(bundle: Bundle) {
+  return spoken(changedConditions(shipped, bundle).flat())
+}
+
 describe('the vocabulary of rules', () => {
   test('holds the facts that they look at and the values that they compare with, and nothing of comments', () => {
-    expect(vocabularyOfChanges(shipped, withRule)).toEqual({
+    expect(changedIn(withRule)).toEqual({
       paths: [
         ['call', 'action'],
         ['principal', 'riskLevel'],
         ['call', 'time', 'hour'],
       ],
-      words: ['secret.read', 'high', 'critical', 'not a word'],
+      words: ['secret.read', 'high', 'critical'],
       numbers: [18],
     })
   })
@@ -75,14 +80,14 @@ describe('the vocabulary of rules', () => {
   test('of changed tunables is that of the rules which read them', () => {
     const data = JSON.parse(JSON.stringify(shipped.data))
     data.certlocker.config.deniedNamesPerMinuteMax = 7
-    const changed = vocabularyOfChanges(shipped, { ...shipped, data })
+    const changed = changedIn({ ...shipped, data })
     expect(changed.numbers).toContain(7)
     expect(changed.paths).toContainEqual(['history', 'minute', 'deniedNames'])
     expect(changed.paths).not.toContainEqual(['resource', 'disclosure'])
   })
 
   test('of nothing that changed is nothing', () => {
-    expect(vocabularyOfChanges(shipped, shipped)).toEqual({ paths: [], words: [], numbers: [] })
+    expect(changedIn(shipped)).toEqual({ paths: [], words: [], numbers: [] })
   })
 })
 
