@@ -16,6 +16,12 @@ interface Axis {
   readonly values: readonly FactValue[]
 }
 
+export interface Question {
+  readonly input: PolicyInput
+  /** Its JSON. */
+  readonly text: string
+}
+
 export interface BoundaryOptions {
   /** What each rule needs that may speak otherwise from now on. */
   readonly changed: readonly Conditions[]
@@ -31,26 +37,40 @@ export interface BoundaryOptions {
  * Questions at the edges of what changed: typical ones, and typical ones with everything that a changed rule needs at once;
  * then both again with one, two, three … of the facts that the rule looks at on either side of what it compares them with.
  */
-export function* boundaryQuestions({ changed, all, answer, most }: BoundaryOptions): Generator<PolicyInput> {
+export function* boundaryQuestions({ changed, all, answer, most }: BoundaryOptions): Generator<Question> {
   const typical = typicalQuestions(all)
   const different = [...new Map(typical.map((seed) => [answer(seed), seed])).values()]
   const edges = changed.flatMap((conditions) => {
+    const axesFor = remembered((seed) => axesOf(seed, conditions))
+    const deeply = (seed: PolicyInput) => around(seed, axesFor(seed))
     const actions = actionsNamed(conditions)
     const named = typical.filter(({ call }) => actions.some((name) => call.action.startsWith(name)))
-    return named.length > 0
-      ? named.map((seed) => around(seed, conditions))
-      : [
-          ...typical.map((seed) => [met(seed, axesOf(seed, conditions))]),
-          ...different.map((seed) => around(seed, conditions)),
-        ]
+    if (named.length > 0) return named.map(deeply)
+    return [typical.map((seed) => met(seed, axesFor(seed))), ...different.map(deeply)]
   })
   const asked = new Set<string>()
-  for (const question of inTurns([typical, ...edges])) {
-    if (asked.size >= most) return
-    const text = JSON.stringify(question)
+  let made = 0
+  for (const input of inTurns([typical, ...edges])) {
+    made += 1
+    if (asked.size >= most || made > most * TRIES_PER_QUESTION) return
+    const text = JSON.stringify(input)
     if (asked.has(text)) continue
     asked.add(text)
-    yield question
+    yield { input, text }
+  }
+}
+
+/** Several rules lead to the same questions; which are left then is too few to look for. */
+const TRIES_PER_QUESTION = 3
+
+/** Typical questions about one type of resource, by one kind of caller, have the same facts but for their environment. */
+function remembered(axes: (seed: PolicyInput) => readonly Axis[]): (seed: PolicyInput) => readonly Axis[] {
+  const known = new Map<string, readonly Axis[]>()
+  return (seed) => {
+    const name = `${seed.principal.kind} ${seed.resource.type}`
+    const found = known.get(name) ?? axes(seed)
+    known.set(name, found)
+    return found
   }
 }
 
@@ -65,12 +85,16 @@ function actionsNamed(conditions: Conditions): readonly string[] {
     .filter((literal) => /^[a-z_]+\./.test(literal))
 }
 
+/** So many facts of a typical question are changed; what all changes lead to is reached from the satisfied one too. */
+const CHANGES_OF_TYPICAL_MAX = 2
+
 /** The fewest changes first. */
-function* around(seed: PolicyInput, conditions: Conditions): Generator<PolicyInput> {
-  const axes = axesOf(seed, conditions)
+function* around(seed: PolicyInput, axes: readonly Axis[]): Generator<PolicyInput> {
   const satisfied = met(seed, axes)
-  for (let size = 0; size <= axes.length; size += 1)
-    for (const base of [satisfied, seed]) yield* changedIn(base, axes, size)
+  for (let size = 0; size <= axes.length; size += 1) {
+    yield* changedIn(satisfied, axes, size)
+    if (size <= CHANGES_OF_TYPICAL_MAX) yield* changedIn(seed, axes, size)
+  }
 }
 
 function met(seed: PolicyInput, axes: readonly Axis[]): PolicyInput {

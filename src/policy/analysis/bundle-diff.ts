@@ -4,7 +4,7 @@ import type { Decision } from '../decision.schema.ts'
 import type { PolicyInput } from '../input.schema.ts'
 import { type Flip, replay } from '../replay.ts'
 import type { PreparedPolicy } from '../wasm-policy-engine.ts'
-import { boundaryQuestions } from './boundary-questions.ts'
+import { boundaryQuestions, type Question } from './boundary-questions.ts'
 import { changedConditions } from './changed-conditions.ts'
 import { type SmallestFlip, smallestFlip } from './smallest-flip.ts'
 import { spoken, type Vocabulary, vocabularyOf } from './vocabulary.ts'
@@ -45,14 +45,23 @@ export async function diffBundles(
   const real = await replay(recorded, sides)
   const all = joined(vocabularyOf(before.bundle), vocabularyOf(after.bundle))
   const answer = (input: PolicyInput) => saidBy(sides.before(input)) + saidBy(sides.after(input))
-  const made = await replay(boundaryQuestions({ changed: conditions, all, answer, most: GENERATED_MAX }), sides)
+  let generated = 0
+  function* differing(questions: Iterable<Question>): Generator<PolicyInput> {
+    for (const { input, text } of questions) {
+      generated += 1
+      const said = before.policy.answer(text)
+      if (said === undefined || said !== after.policy.answer(text)) yield input
+    }
+  }
+  const questions = boundaryQuestions({ changed: conditions, all, answer, most: GENERATED_MAX })
+  const made = await replay(differing(questions), sides)
   const reduce = (flips: readonly Flip[]) =>
     distinct(someOfEach(flips).map((flip) => smallestFlip(flip, sides, changed)))
   const edges = reduce(made.flips)
   const countOf = (kind: Flip['kind']) => edges.filter((flip) => flip.kind === kind).length
   return {
     recorded: real.decisions,
-    generated: made.decisions,
+    generated,
     widened: real.widened + countOf('widened'),
     narrowed: real.narrowed + countOf('narrowed'),
     approvals: real.approvals + countOf('approval'),

@@ -24,7 +24,11 @@ export function changedConditions(before: Bundle, after: Bundle): readonly Condi
   const all = [bookOf(old, fresh, tunables), bookOf(fresh, old, tunables)].flatMap((book) =>
     speakers(book).flatMap((rule) => Array.from({ length: WAYS_MAX }, (_, way) => unfolded(rule, book, way))),
   )
-  return [...new Map(all.map((conditions) => [JSON.stringify(conditions), conditions])).values()]
+  return distinct(all.map(distinct))
+}
+
+function distinct<T>(items: readonly T[]): readonly T[] {
+  return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()]
 }
 
 /** The rules of one bundle. */

@@ -54,11 +54,13 @@ function decideWithRule(input: PolicyInput): Decision {
   return { ...decision, effect: 'deny', reasons: [...(decision.effect === 'deny' ? decision.reasons : []), reason] }
 }
 
-const before = {
-  bundle: shipped,
-  policy: { version: shipped.version, decide: (input: PolicyInput) => engine.decide(input).decision },
+function loaded(bundle: Bundle, decide: (input: PolicyInput) => Decision) {
+  const answer = (input: string) => JSON.stringify(decide(JSON.parse(input)))
+  return { bundle, policy: { version: bundle.version, decide, answer } }
 }
-const after = { bundle: withRule, policy: { version: shipped.version, decide: decideWithRule } }
+
+const before = loaded(shipped, (input) => engine.decide(input).decision)
+const after = loaded(withRule, decideWithRule)
 
 function changedIn(bundle: Bundle) {
   return spoken(changedConditions(shipped, bundle).flat())
