@@ -1,7 +1,7 @@
 import type { PolicyInput } from '../input.schema.ts'
 import { alternativesOf, isPossible } from './alternatives.ts'
 import type { Conditions } from './changed-conditions.ts'
-import { factAt, factsOf, type FactValue, type InputPath, withFact } from './input-path.ts'
+import { factAt, factsOf, type FactValue, type InputPath, isSame, withFact } from './input-path.ts'
 import { satisfying } from './satisfying.ts'
 import { typicalQuestions } from './typical-questions.ts'
 import { spoken, type Vocabulary } from './vocabulary.ts'
@@ -135,10 +135,6 @@ function axesOf(seed: PolicyInput, conditions: Conditions): readonly Axis[] {
 
 function distinct(values: readonly FactValue[]): readonly FactValue[] {
   return values.filter((value, at) => values.findIndex((other) => isSame(value, other)) === at)
-}
-
-function isSame(a: FactValue, b: FactValue | undefined): boolean {
-  return a === b || (Array.isArray(a) && JSON.stringify(a) === JSON.stringify(b))
 }
 
 function isWithin(path: InputPath, mentioned: InputPath): boolean {
