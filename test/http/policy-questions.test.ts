@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, connect } from '../support/agent.ts'
 import { type Cli, cliFor } from '../support/cli.ts'
+import type { PolicyInput } from '../../src/policy/input.schema.ts'
 import type { Flip } from '../../src/policy/replay.ts'
 import { given } from '../support/given.ts'
 import { itemsOf } from '../support/items.ts'
@@ -116,6 +117,15 @@ describe('an answer is explained', () => {
   test('not to somebody who lacks the groups of what was asked for', async () => {
     expect(await pia.api.post('/policy/evaluate', { decisionId: decisions.production })).toMatchObject({ status: 404 })
     expect(await pia.api.post('/policy/evaluate', { decisionId: decisions.allowed })).toMatchObject({ status: 200 })
+  })
+
+  test('to somebody without naming groups that they lack', async () => {
+    const input = { ...(await recordedInput(decisions.allowed)), elevation: elevationTo('prod') }
+    const lonely = { ...input, principal: { ...input.principal, groups: [] } }
+    const told = async ({ api }: Pick<Person, 'api'>) =>
+      JSON.stringify((await api.post('/policy/evaluate', { input: lonely })).body)
+    expect(await told(gateway)).toMatch(/"(from|to|value)":\[[^\]]*"prod"/u)
+    expect(await told(pia)).not.toMatch(/"(from|to|value)":\[[^\]]*"prod"/u)
   })
 
   test("not to others than its owner and admins about somebody's private secret", async () => {
@@ -278,7 +288,11 @@ describe('a bundle that denies every read, once the gateway keeps it', () => {
   })
 })
 
-async function recordedInput(decisionId: string): Promise<object> {
+function elevationTo(group: string): PolicyInput['elevation'] {
+  return { active: true, id: 'elv_1', scopes: [], groups: [group], expiresUnixMs: 9_999_999_999_999 }
+}
+
+async function recordedInput(decisionId: string): Promise<PolicyInput> {
   const { stdout } = await admin(['audit', 'export'])
   const entries = stdout.split('\n').filter((line) => line.includes(decisionId) && line.includes('"input"'))
   return JSON.parse(entries[0] ?? '{}').input

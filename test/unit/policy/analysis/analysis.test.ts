@@ -174,6 +174,22 @@ describe('an explanation', () => {
     expect(engine.decide(changed).decision.effect).toBe(leastChange?.effect)
   })
 
+  test('names no group that the asker does not have', async () => {
+    const rego = 'package custom.acme\n\ndeny contains _no if not "finance" in input.principal.groups\n'
+    const bundle = { ...shipped, files: new Map([['custom/acme/acme.rego', Buffer.from(rego)]]) }
+    const decide = (input: PolicyInput): Decision => {
+      const { decision } = engine.decide(input)
+      return input.principal.groups.includes('finance')
+        ? { ...decision, effect: 'allow' }
+        : { ...decision, effect: 'deny' }
+    }
+    const asked = withFact(suspended, ['resource', 'groups'], ['edge', 'ops'])
+    const toldTo = async (groups: readonly string[]) =>
+      JSON.stringify((await explain(bundle, decide, asked, (group) => groups.includes(group))).leastChange)
+    expect(await toldTo(['edge', 'finance'])).toMatch(/principal\.groups.*finance/u)
+    expect(await toldTo(['edge'])).toBe('null')
+  })
+
   test('names the line on which a rule begins', () => {
     expect(placeOf(withRule.files, { rule: 'custom.acme', code: 'ACME_HOURS' })).toEqual({
       file: 'custom/acme/acme.rego',
