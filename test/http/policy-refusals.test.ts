@@ -122,14 +122,14 @@ describe('a bundle that is refused leaves the last good one in force, says what 
     ['BUNDLE_SCOPE_MISMATCH', 'signed for something else', () => author.sign(shipped, 'other')],
     ['BUNDLE_UNSIGNED', 'without a signature', () => shipped],
     ['BUNDLE_TOO_LARGE', 'larger than a bundle may be', () => Buffer.alloc(bundleBounds.tarballBytesMax + 1)],
-    ['BUNDLE_TOO_LARGE', 'that unpacks without end', () => gzipSync(Buffer.alloc(bundleBounds.unpackedBytesMax + 1))],
+    ['BUNDLE_BOMB', 'that unpacks without end', () => gzipSync(Buffer.alloc(bundleBounds.unpackedBytesMax + 1))],
     [
-      'BUNDLE_MALFORMED',
+      'BUNDLE_NAME_UNSAFE',
       'with a name that leads out of it',
       () => tarball([{ name: '/../policy.wasm', content: 'x' }]),
     ],
     [
-      'BUNDLE_MALFORMED',
+      'BUNDLE_NAME_TWICE',
       'with a file twice',
       () =>
         tarball([
