@@ -39,14 +39,14 @@ export interface BoundaryOptions {
  */
 export function* boundaryQuestions({ changed, all, answer, most }: BoundaryOptions): Generator<Question> {
   const typical = typicalQuestions(all)
-  const different = [...new Map(typical.map((seed) => [answer(seed), seed])).values()]
+  const answers = new Map(typical.map((seed) => [seed, answer(seed)]))
   const edges = changed.flatMap((conditions) => {
     const axesFor = remembered((seed) => axesOf(seed, conditions))
     const deeply = (seed: PolicyInput) => around(seed, axesFor(seed))
-    const actions = actionsNamed(conditions)
-    const named = typical.filter(({ call }) => actions.some((name) => call.action.startsWith(name)))
-    if (named.length > 0) return named.map(deeply)
-    return [typical.map((seed) => met(seed, axesFor(seed))), ...different.map(deeply)]
+    const seeds = typical.filter(aboutOf(conditions))
+    if (literalsOn('call.action', conditions).length > 0) return seeds.map(deeply)
+    const different = new Map(seeds.map((seed) => [answers.get(seed), seed])).values()
+    return [seeds.map((seed) => met(seed, axesFor(seed))), ...[...different].map(deeply)]
   })
   const asked = new Set<string>()
   let made = 0
@@ -74,15 +74,26 @@ function remembered(axes: (seed: PolicyInput) => readonly Axis[]): (seed: Policy
   }
 }
 
-/** Where no action is named, a rule speaks of all. */
-function actionsNamed(conditions: Conditions): readonly string[] {
+/** Which typical questions a rule is about. Where it names no action and no kind of caller, it is about all. */
+function aboutOf(conditions: Conditions): (seed: PolicyInput) => boolean {
+  const actions = literalsOn('call.action', conditions)
+  const kinds = literalsOn('principal.kind', conditions)
+  const looksAtEnvironment = conditions.some(({ paths }) =>
+    paths.some((path) => path.join('.') === 'resource.environment'),
+  )
+  return ({ call, principal, resource }) =>
+    (actions.length === 0 || actions.some((name) => call.action.startsWith(name))) &&
+    (kinds.length === 0 || kinds.includes(principal.kind)) &&
+    // It is one of the facts that are changed then.
+    (!looksAtEnvironment || resource.environment === 'development')
+}
+
+function literalsOn(path: string, conditions: Conditions): readonly string[] {
   return conditions
-    .filter(
-      ({ paths, isNegated, operator }) =>
-        !isNegated && operator !== '!=' && paths.some((path) => path.join('.') === 'call.action'),
-    )
+    .filter(({ isOpen, isNegated, operator }) => !isOpen && !isNegated && operator !== '!=' && operator !== ':=')
+    .filter(({ paths }) => paths.some((each) => each.join('.') === path))
     .flatMap(({ literals }) => literals.filter((literal) => typeof literal === 'string'))
-    .filter((literal) => /^[a-z_]+\./.test(literal))
+    .filter((literal) => path !== 'call.action' || /^[a-z_]+\./.test(literal))
 }
 
 /** So many facts of a typical question are changed; what all changes lead to is reached from the satisfied one too. */

@@ -27,7 +27,7 @@ export interface BundleDiff {
   readonly flips: readonly SmallestFlip[]
 }
 
-const GENERATED_MAX = 20_000
+const GENERATED_MAX = 10_000
 const FLIPS_OF_A_KIND = 10
 
 /** Puts recorded questions, and questions at the edges of what changed, to two bundles. */
