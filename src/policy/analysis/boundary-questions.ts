@@ -39,13 +39,17 @@ export interface BoundaryOptions {
  */
 export function* boundaryQuestions({ changed, all, answer, most }: BoundaryOptions): Generator<Question> {
   const typical = typicalQuestions(all)
-  const answers = new Map(typical.map((seed) => [seed, answer(seed)]))
+  const answerTo = remembered((seed) => [seed.call.action, seed.principal.kind, seed.resource.environment], answer)
   const edges = changed.flatMap((conditions) => {
-    const axesFor = remembered((seed) => axesOf(seed, conditions))
+    // Their facts are the same, but for the environment.
+    const axesFor = remembered(
+      ({ principal, resource }) => [principal.kind, resource.type],
+      (seed) => axesOf(seed, conditions),
+    )
     const deeply = (seed: PolicyInput) => around(seed, axesFor(seed))
     const seeds = typical.filter(aboutOf(conditions))
     if (literalsOn('call.action', conditions).length > 0) return seeds.map(deeply)
-    const different = new Map(seeds.map((seed) => [answers.get(seed), seed])).values()
+    const different = new Map(seeds.map((seed) => [answerTo(seed), seed])).values()
     return [seeds.map((seed) => met(seed, axesFor(seed))), ...[...different].map(deeply)]
   })
   const asked = new Set<string>()
@@ -63,12 +67,15 @@ export function* boundaryQuestions({ changed, all, answer, most }: BoundaryOptio
 /** Several rules lead to the same questions; which are left then is too few to look for. */
 const TRIES_PER_QUESTION = 3
 
-/** Typical questions about one type of resource, by one kind of caller, have the same facts but for their environment. */
-function remembered(axes: (seed: PolicyInput) => readonly Axis[]): (seed: PolicyInput) => readonly Axis[] {
-  const known = new Map<string, readonly Axis[]>()
+/** What was found for a typical question, for all of the same name. */
+function remembered<T>(
+  nameOf: (seed: PolicyInput) => readonly string[],
+  find: (seed: PolicyInput) => T,
+): (seed: PolicyInput) => T {
+  const known = new Map<string, T>()
   return (seed) => {
-    const name = `${seed.principal.kind} ${seed.resource.type}`
-    const found = known.get(name) ?? axes(seed)
+    const name = nameOf(seed).join(' ')
+    const found = known.get(name) ?? find(seed)
     known.set(name, found)
     return found
   }

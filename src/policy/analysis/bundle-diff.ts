@@ -28,7 +28,8 @@ export interface BundleDiff {
 }
 
 const GENERATED_MAX = 10_000
-const FLIPS_OF_A_KIND = 10
+const FLIPS_OF_A_KIND = 5
+const QUESTIONS_PER_BATCH = 100
 
 /** Puts recorded questions, and questions at the edges of what changed, to two bundles. */
 export async function diffBundles(
@@ -45,16 +46,19 @@ export async function diffBundles(
   const real = await replay(recorded, sides)
   const all = joined(vocabularyOf(before.bundle), vocabularyOf(after.bundle))
   const answer = (input: PolicyInput) => saidBy(sides.before(input)) + saidBy(sides.after(input))
+  const questions = boundaryQuestions({ changed: conditions, all, answer, most: GENERATED_MAX })
   let generated = 0
-  function* differing(questions: Iterable<Question>): Generator<PolicyInput> {
-    for (const { input, text } of questions) {
-      generated += 1
-      const said = before.policy.answer(text)
-      if (said === undefined || said !== after.policy.answer(text)) yield input
+  function* differing(): Generator<PolicyInput> {
+    for (const batch of batchesOf(questions)) {
+      generated += batch.length
+      // One module after the other: in turns, each would throw the other out of the processor's caches.
+      const said = batch.map(({ text }) => before.policy.answer(text))
+      const differs = ({ text }: Question, at: number) =>
+        said[at] === undefined || said[at] !== after.policy.answer(text)
+      for (const { input } of batch.filter(differs)) yield input
     }
   }
-  const questions = boundaryQuestions({ changed: conditions, all, answer, most: GENERATED_MAX })
-  const made = await replay(differing(questions), sides)
+  const made = await replay(differing(), sides)
   const reduce = (flips: readonly Flip[]) =>
     distinct(someOfEach(flips).map((flip) => smallestFlip(flip, sides, changed)))
   const edges = reduce(made.flips)
@@ -67,6 +71,17 @@ export async function diffBundles(
     approvals: real.approvals + countOf('approval'),
     flips: distinct([...reduce(real.flips), ...edges]),
   }
+}
+
+function* batchesOf<T>(items: Iterable<T>): Generator<readonly T[]> {
+  let batch: T[] = []
+  for (const item of items) {
+    batch.push(item)
+    if (batch.length < QUESTIONS_PER_BATCH) continue
+    yield batch
+    batch = []
+  }
+  yield batch
 }
 
 function saidBy({ effect, reasons }: Decision): string {
