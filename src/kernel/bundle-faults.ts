@@ -1,6 +1,11 @@
 /** Why a policy bundle is refused, each with what its owners do about it. The last good bundle goes on serving. */
 export const bundleFaults = {
   BUNDLE_TOO_LARGE: rejected('Move data out of the bundle, or split what is no policy from it'),
+  BUNDLE_BOMB: rejected('Trust neither it nor where it came from: it unpacks to far more than any policy needs'),
+  BUNDLE_NAME_UNSAFE: rejected('Trust neither it nor where it came from: build it with `certlocker policy build`'),
+  BUNDLE_NAME_TWICE: rejected(
+    'Build it anew with `certlocker policy build`: readers differ on which of two files counts',
+  ),
   BUNDLE_MALFORMED: rejected('Build it with `certlocker policy build` and ship it unchanged'),
   BUNDLE_DELTA: rejected('Ship whole bundles: have the server answer with snapshots'),
   BUNDLE_DATA_UNDER_POLICY: rejected('Keep data below certlocker/config, and packages elsewhere'),

@@ -110,7 +110,7 @@ export function unpackBundle(tarball: Uint8Array): Result<Buffer, BundleProblem>
   } catch (error) {
     const bomb = error instanceof RangeError
     return bomb
-      ? refused('BUNDLE_TOO_LARGE', `unpacked, the bundle is larger than ${bundleBounds.unpackedBytesMax} bytes`)
+      ? refused('BUNDLE_BOMB', `unpacked, the bundle is larger than ${bundleBounds.unpackedBytesMax} bytes`)
       : refused('BUNDLE_MALFORMED', `not gzip: ${thrownText(error)}`)
   }
 }

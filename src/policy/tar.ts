@@ -23,8 +23,9 @@ export function readTar(archive: Buffer): Result<ReadonlyMap<string, Buffer>, Bu
       return malformed('a header is not ustar')
     }
     const name = fileName(header)
-    if (name === undefined || files.has(name)) return malformed('a name is unsafe or occurs twice')
-    if (header[156] !== FILE) return malformed(`${name} is not a regular file`)
+    if (header[156] !== FILE) return malformed(`${name ?? 'an entry'} is not a regular file`)
+    if (name === undefined) return refused('BUNDLE_NAME_UNSAFE', 'a name leads out of it, or is none that a policy has')
+    if (files.has(name)) return refused('BUNDLE_NAME_TWICE', `${name} occurs twice`)
     const start = at + BLOCK_BYTES
     const size = octal(header, 124, 12)
     if (!(size <= archive.length - start)) return malformed(`${name} is cut short`)

@@ -33,6 +33,11 @@ export interface PreparedPolicy {
   readonly version: PolicyVersion
   /** As `PolicyEngine.decide`. */
   decide(input: PolicyInput): Decision
+  /**
+   * What the policy says to the JSON of an input, neither of which is checked: enough to tell that two policies say the same.
+   * @returns undefined when it says nothing
+   */
+  answer(input: string): string | undefined
 }
 
 export interface PolicyEngineDeps {
@@ -99,7 +104,26 @@ function instantiated(bundle: Bundle): Result<{ instance: WasmInstance; policy: 
   if (!candidate.ok) return candidate
   const { version, data } = bundle
   const serving: Serving = { module: module.value, data, current: undefined }
-  return ok({ instance: candidate.value, policy: { version, decide: (input) => decideWith(serving, input) } })
+  const decide = (input: PolicyInput) => decideWith(serving, input)
+  const answer = (input: string) => answerOf(serving, input)
+  return ok({ instance: candidate.value, policy: { version, decide, answer } })
+}
+
+function answerOf(serving: Serving, input: string): string | undefined {
+  try {
+    return evaluated(serving, (instance) => instance.answer(input))
+  } catch {
+    serving.current = undefined
+    return undefined
+  }
+}
+
+/** Replaces an instance that has grown. */
+function evaluated<T>(serving: Serving, ask: (instance: WasmInstance) => T): T {
+  const { instance, memoryBytesMax } = start(serving)
+  const answer = ask(instance)
+  if (instance.memoryBytes() > memoryBytesMax) serving.current = undefined
+  return answer
 }
 
 function decideWith(serving: Serving | undefined, input: PolicyInput): Decision {
@@ -110,9 +134,10 @@ function decideWith(serving: Serving | undefined, input: PolicyInput): Decision 
       return gatewayDenial({ code: 'GATEWAY_POLICY_UNAVAILABLE', problem: 'no bundle is active' }, callId)
     const problem = inputProblem(input)
     if (problem !== undefined) return gatewayDenial({ code: 'GATEWAY_INPUT_INVALID', problem }, callId)
-    const { instance, memoryBytesMax } = start(serving)
-    const decision = checkDecision(instance.evaluate(input), callId)
-    if (instance.memoryBytes() > memoryBytesMax) serving.current = undefined
+    const decision = checkDecision(
+      evaluated(serving, (instance) => instance.evaluate(input)),
+      callId,
+    )
     return decision.ok ? decision.value : gatewayDenial(decision.error, callId)
   } catch (error) {
     // A thrown evaluation leaves the module's stack where it was, and soon every evaluation traps.

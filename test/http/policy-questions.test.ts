@@ -1,9 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, connect } from '../support/agent.ts'
 import { type Cli, cliFor } from '../support/cli.ts'
+import type { PolicyInput } from '../../src/policy/input.schema.ts'
+import type { Flip } from '../../src/policy/replay.ts'
 import { given } from '../support/given.ts'
 import { itemsOf } from '../support/items.ts'
 import { type Person, person } from '../support/person.ts'
@@ -117,6 +119,15 @@ describe('an answer is explained', () => {
     expect(await pia.api.post('/policy/evaluate', { decisionId: decisions.allowed })).toMatchObject({ status: 200 })
   })
 
+  test('to somebody without naming groups that they lack', async () => {
+    const input = { ...(await recordedInput(decisions.allowed)), elevation: elevationTo('prod') }
+    const lonely = { ...input, principal: { ...input.principal, groups: [] } }
+    const told = async ({ api }: Pick<Person, 'api'>) =>
+      JSON.stringify((await api.post('/policy/evaluate', { input: lonely })).body)
+    expect(await told(gateway)).toMatch(/"(from|to|value)":\[[^\]]*"prod"/u)
+    expect(await told(pia)).not.toMatch(/"(from|to|value)":\[[^\]]*"prod"/u)
+  })
+
   test("not to others than its owner and admins about somebody's private secret", async () => {
     const zoe = await person(gateway, 'zoe@example.com', 'operator', ['staging'])
     await zoe.api.create('/secrets', { name: 'zoe-only', kind: 'private', owner: 'zoe@example.com', value: 'x' })
@@ -177,8 +188,29 @@ describe('recorded calls are replayed', () => {
     })
     const text = await admin(['policy', 'replay', strict, '--from', '2020-01-01T00:00:00Z'])
     expect(text.stdout).toMatch(/bot +secret\.read +db +allow +deny +ACME_CLOSED[^]*\n0 widened, 1 narrowed, /u)
-    const before = await admin(['policy', 'replay', strict, '--decisions', exported, '--to', '2020-01-01T00:00:00Z'])
-    expect(before.stdout).toMatch(/of 0 recorded calls/u)
+  })
+
+  test.each([
+    ['replay', () => ['policy', 'replay', strict]],
+    ['diff', () => ['policy', 'diff', strict, strict]],
+  ])('by %s only where some are on record, or nothing would be proven', async (_, command) => {
+    const exported = join(folder, 'no-decisions.ndjson')
+    await admin(['audit', 'export', '-o', exported])
+    const [header = ''] = (await readFile(exported, 'utf8')).split('\n')
+    await writeFile(exported, `${header}\n`)
+    expect(await admin([...command(), '--decisions', exported])).toMatchObject({
+      exitCode: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/no-decisions\.ndjson holds no decision.*certlocker audit export/u),
+    })
+  })
+
+  test('of a window only where some lie in it', async () => {
+    const window = ['--to', '2020-01-01T00:00:00Z']
+    expect(await admin(['policy', 'replay', strict, ...window])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/holds no decision.*--from.*--to/u),
+    })
   })
 
   test('by diff as well, whose exit code says whether more is widened than the budget', async () => {
@@ -222,7 +254,45 @@ describe('recorded calls are replayed', () => {
   })
 })
 
-async function recordedInput(decisionId: string): Promise<object> {
+describe('a bundle that denies every read, once the gateway keeps it', () => {
+  let digest: string
+  beforeAll(async () => {
+    const closed = freeze.replace('\tinput.resource.environment == "staging"\n', '')
+    const bytes = await author.bundle({ revision: 'closed', sequence: 2, rego: closed })
+    const headers = { authorization: `Bearer ${gateway.adminKey}`, 'content-type': 'application/gzip' }
+    const pushed = await fetch(`${gateway.url}/api/v1/policy/bundle`, { method: 'PUT', headers, body: bytes })
+    expect(pushed.status).toBe(200)
+    digest = Object(await pushed.json()).digest
+  })
+
+  test('is replayed with all flips counted, and those told whose resource the asker may see', async () => {
+    const flippedFor = async ({ api }: Pick<Person, 'api'>) => {
+      const { body } = await api.post('/policy/replay', { digest })
+      const { narrowed, flips } = body as { readonly narrowed: number; readonly flips: readonly Flip[] }
+      return { narrowed, names: new Set(flips.map(({ input }) => input.resource.name)) }
+    }
+    const all = await flippedFor(gateway)
+    expect(all.names).toEqual(new Set(['db', 'prod-db']))
+    expect(await flippedFor(pia)).toEqual({ narrowed: all.narrowed, names: new Set(['db']) })
+  })
+
+  test('is replayed on the calls of a window', async () => {
+    const { body } = await gateway.api.get('/audit?type=AI_AGENT_APPROVAL_REQUIRED')
+    const at = String(itemsOf(body)[0]?.['at'])
+    const from = async (window: object) => (await gateway.api.post('/policy/replay', { digest, ...window })).body
+    const [earlier, later] = [await from({ to: at }), await from({ from: at })]
+    expect(JSON.stringify(earlier)).not.toContain('prod-db')
+    expect(JSON.stringify(later)).toContain('prod-db')
+    expect(await from({})).toMatchObject({ decisions: Number(earlier['decisions']) + Number(later['decisions']) })
+    expect(await from({ to: '2020-01-01T00:00:00Z' })).toMatchObject({ decisions: 0, flips: [] })
+  })
+})
+
+function elevationTo(group: string): PolicyInput['elevation'] {
+  return { active: true, id: 'elv_1', scopes: [], groups: [group], expiresUnixMs: 9_999_999_999_999 }
+}
+
+async function recordedInput(decisionId: string): Promise<PolicyInput> {
   const { stdout } = await admin(['audit', 'export'])
   const entries = stdout.split('\n').filter((line) => line.includes(decisionId) && line.includes('"input"'))
   return JSON.parse(entries[0] ?? '{}').input

@@ -122,14 +122,14 @@ describe('a bundle that is refused leaves the last good one in force, says what 
     ['BUNDLE_SCOPE_MISMATCH', 'signed for something else', () => author.sign(shipped, 'other')],
     ['BUNDLE_UNSIGNED', 'without a signature', () => shipped],
     ['BUNDLE_TOO_LARGE', 'larger than a bundle may be', () => Buffer.alloc(bundleBounds.tarballBytesMax + 1)],
-    ['BUNDLE_TOO_LARGE', 'that unpacks without end', () => gzipSync(Buffer.alloc(bundleBounds.unpackedBytesMax + 1))],
+    ['BUNDLE_BOMB', 'that unpacks without end', () => gzipSync(Buffer.alloc(bundleBounds.unpackedBytesMax + 1))],
     [
-      'BUNDLE_MALFORMED',
+      'BUNDLE_NAME_UNSAFE',
       'with a name that leads out of it',
       () => tarball([{ name: '/../policy.wasm', content: 'x' }]),
     ],
     [
-      'BUNDLE_MALFORMED',
+      'BUNDLE_NAME_TWICE',
       'with a file twice',
       () =>
         tarball([
@@ -180,19 +180,26 @@ describe('a bundle that is refused leaves the last good one in force, says what 
     30_000,
   )
 
-  test('a database that cannot keep a bundle keeps it from deciding, and is no reason to forget the last one', async () => {
+  test.each([
+    ['cannot keep', 'EVEN', `RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full';`],
+    ['is lost while it keeps', 'ODD', 'PERFORM pg_terminate_backend(pg_backend_pid());'],
+  ])('a database that %s a bundle keeps it from deciding, and is no reason to forget the last one', async (...row) => {
+    const [, revision, statement] = row
+    const { bytes } = bundles.find((bundle) => bundle.revision === revision) ?? { bytes: Buffer.alloc(0) }
     await database.query(`
-      CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
-      CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON policy_bundles EXECUTE FUNCTION full_disk()`)
+      CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${statement} RETURN NEW; END; $$;
+      CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON policy_bundles EXECUTE FUNCTION fail()`)
     const before = await decided()
-    const { status } = await push(bundles[1]?.bytes ?? Buffer.alloc(0))
-    expect(status).toBe(503)
+    const active = (await gateway.api.get('/policy')).body['active']
+    expect(await push(bytes)).toMatchObject({
+      status: 503,
+      body: { error: { code: 'DATABASE_UNAVAILABLE', message: expect.stringMatching(/database/iu) } },
+    })
     expect(await decided()).toEqual(before)
-    await database.query('DROP TRIGGER full_disk ON policy_bundles')
-    expect((await gateway.api.get('/policy')).body).toMatchObject({ active: { revision: 'ODD' } })
-    expect(await push(bundles[1]?.bytes ?? Buffer.alloc(0))).toMatchObject({ status: 200, body: { state: 'active' } })
-    expect(await decided()).toEqual(['EVEN_A', 'EVEN_B'])
+    await database.query('DROP TRIGGER fail ON policy_bundles')
+    expect((await gateway.api.get('/policy')).body).toMatchObject({ active })
+    expect(await push(bytes)).toMatchObject({ status: 200, body: { state: 'active' } })
+    expect(await decided()).toEqual([`${revision}_A`, `${revision}_B`])
   })
 })
 

@@ -2,10 +2,13 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ociSource } from '../../src/adapters/bundle-source/oci-source.ts'
+import { Secret } from '../../src/kernel/secret.ts'
 import { itemsOf } from '../support/items.ts'
 import { startRegistry } from '../support/oci-registry.ts'
 import { type PolicyAuthor, policyAuthor } from '../support/policy-author.ts'
 import { type TestGateway, testGateway } from '../support/test-gateway.ts'
+import { certificate } from '../support/tls-endpoint.ts'
 import { until } from '../support/until.ts'
 
 let author: PolicyAuthor
@@ -99,3 +102,32 @@ test('what oras pushes to a registry decides, also once the registry is away', a
     await gateway.stop()
   }
 }, 120_000)
+
+test('a registry that speaks TLS and asks for a password gives a bundle to who knows it, and to nobody else', async () => {
+  const guard = {
+    ...(await certificate()),
+    user: 'gateway',
+    password: 'registry-password',
+    passwordHash: '$2b$05$1THQkKS28f4InR6otVaBfeDduQrXoC7ahw0rfNeaQOp0BveFU/BVC',
+  }
+  const registry = await startRegistry(guard)
+  if (registry === undefined) return expect(process.env['CI']).not.toBe('true')
+  try {
+    await registry.push('acme/policy:live', bundles[0] ?? Buffer.alloc(0))
+    const pull = (password: string, ca: string) =>
+      ociSource(`oci://${registry.host}/acme/policy:live`, {
+        credential: new Secret(`gateway:${password}`),
+        ca,
+        timeoutMs: 5_000,
+      }).fetch(undefined, new AbortController().signal)
+    const pulled = await pull(guard.password, guard.cert)
+    expect(pulled.ok && Buffer.from(pulled.value?.bytes ?? []).equals(bundles[0] ?? Buffer.alloc(0))).toBe(true)
+    const refusal = { ok: false, error: { code: 'BUNDLE_SOURCE_UNAVAILABLE' } }
+    const wrong = await pull('another-password', guard.cert)
+    expect(wrong).toMatchObject(refusal)
+    expect(JSON.stringify(wrong)).toMatch(/401(?!.*another-password)/u)
+    expect(await pull(guard.password, (await certificate()).cert)).toMatchObject(refusal)
+  } finally {
+    await registry.stop()
+  }
+}, 60_000)

@@ -1,12 +1,13 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { goTools, obtainGoTool } from '../components/go-tool.ts'
 import { exercised } from './components.ts'
+import { freePort } from './free-port.ts'
 import { until } from './until.ts'
 
 /** A real OCI registry on loopback, to which the real `oras` pushes. */
@@ -21,8 +22,18 @@ export interface OciRegistry {
 // A server ends with its input, so also when the test's process dies.
 const SCRIPT = 'exec 3<&0; "$0" "$@" </dev/null & pid=$!; cat <&3 >/dev/null; kill "$pid"; wait "$pid"'
 
+/** A registry that speaks TLS, and to who has the password only. */
+export interface RegistryGuard {
+  readonly cert: string
+  readonly key: string
+  readonly user: string
+  readonly password: string
+  /** bcrypt, as htpasswd files have it. */
+  readonly passwordHash: string
+}
+
 /** @returns undefined where the registry or `oras` cannot be had */
-export async function startRegistry(): Promise<OciRegistry | undefined> {
+export async function startRegistry(guard?: RegistryGuard): Promise<OciRegistry | undefined> {
   const [registry, oras] = [await obtainGoTool(goTools.registry), await obtainGoTool(goTools.oras)]
   if (typeof registry === 'string' || typeof oras === 'string') return undefined
   const home = await mkdtemp(join(tmpdir(), 'certlocker-registry-'))
@@ -31,7 +42,13 @@ export async function startRegistry(): Promise<OciRegistry | undefined> {
     version: '0.1',
     log: { level: 'error', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: join(home, 'data') } },
-    http: { addr: host },
+    http: { addr: host, ...(guard && { tls: { certificate: join(home, 'cert.pem'), key: join(home, 'key.pem') } }) },
+    ...(guard && { auth: { htpasswd: { realm: 'policies', path: join(home, 'htpasswd') } } }),
+  }
+  if (guard !== undefined) {
+    await writeFile(join(home, 'cert.pem'), guard.cert)
+    await writeFile(join(home, 'key.pem'), guard.key)
+    await writeFile(join(home, 'htpasswd'), `${guard.user}:${guard.passwordHash}\n`)
   }
   await writeFile(join(home, 'registry.json'), JSON.stringify(config))
   const environment = { PATH: process.env['PATH'], HOME: home, OTEL_TRACES_EXPORTER: 'none' }
@@ -40,14 +57,18 @@ export async function startRegistry(): Promise<OciRegistry | undefined> {
     env: environment,
   })
   const exited = once(server, 'exit')
-  await until(() => answers(`http://${host}/v2/`))
+  await until(() => listens(host))
   exercised('registry')
+  const access =
+    guard === undefined
+      ? ['--plain-http']
+      : ['--ca-file', join(home, 'cert.pem'), '--username', guard.user, '--password', guard.password]
   return {
     host,
     async push(reference, bytes, layerType) {
       await writeFile(join(home, 'bundle.tar.gz'), bytes)
       const file = layerType === undefined ? 'bundle.tar.gz' : `bundle.tar.gz:${layerType}`
-      const flags = ['push', '--plain-http', `${host}/${reference}`, file]
+      const flags = ['push', ...access, `${host}/${reference}`, file]
       await promisify(execFile)(oras.path, flags, { cwd: home, env: environment })
       exercised('oras')
     },
@@ -59,18 +80,11 @@ export async function startRegistry(): Promise<OciRegistry | undefined> {
   }
 }
 
-async function answers(url: string): Promise<boolean> {
-  return fetch(url).then(
-    ({ ok }) => ok,
+async function listens(host: string): Promise<boolean> {
+  const { hostname, port } = new URL(`http://${host}`)
+  const socket = connect(Number(port), hostname)
+  return once(socket, 'connect').then(
+    () => socket.destroy() !== undefined,
     () => false,
   )
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const address = listener.address()
-  listener.close()
-  await once(listener, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

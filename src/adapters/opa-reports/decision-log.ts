@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { AuditEvent } from '../../domain/audit/event.ts'
 import type { RecordedDecision } from '../../domain/bundles/bundle-store.ts'
 import type { Log } from '../../kernel/log.ts'
-import { postReport, type ReportPlace } from './post-report.ts'
+import { gzipped, postReport, type ReportPlace } from './post-report.ts'
 
 export const decisionLogBounds = {
   /** What waits beyond this is dropped, the oldest first. The audit log has it all the same. */
@@ -81,7 +81,7 @@ export class DecisionLog {
     try {
       const recorded = await recordedAt(batch.map(({ seq }) => seq))
       const events = batch.map((event) => decisionEvent(event, labels, recorded.get(event.seq)))
-      return await postReport(place, `[${events.join(',')}]`, this.#stopping.signal)
+      return await postReport(place, await gzipped(`[${events.join(',')}]`), this.#stopping.signal)
     } catch {
       return 'the record cannot be read'
     }

@@ -12,10 +12,26 @@ export interface ReportPlace {
   readonly credential: Secret<string> | undefined
 }
 
-/** POSTs JSON, gzipped as OPA does it. @returns undefined once it is taken, else why not, in nobody else's words */
+/** JSON as it goes over the wire. */
+export interface Report {
+  readonly body: string | Uint8Array<ArrayBuffer>
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** OPA sends its status as it is. */
+export function plain(json: string): Report {
+  return { body: json, headers: {} }
+}
+
+/** OPA zips its decision logs. */
+export async function gzipped(json: string): Promise<Report> {
+  return { body: new Uint8Array(await zipped(json)), headers: { 'content-encoding': 'gzip' } }
+}
+
+/** POSTs a report. @returns undefined once it is taken, else why not, in nobody else's words */
 export async function postReport(
   { url, credential }: ReportPlace,
-  json: string,
+  report: Report,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const shown = credential?.expose()
@@ -27,10 +43,10 @@ export async function postReport(
       signal: AbortSignal.any([AbortSignal.timeout(ANSWER_MS_MAX), signal]),
       headers: {
         'content-type': 'application/json',
-        'content-encoding': 'gzip',
+        ...report.headers,
         ...(shown === undefined ? {} : { authorization: scheme }),
       },
-      body: new Uint8Array(await zipped(json)),
+      body: report.body,
     })
     await body?.cancel()
     return ok ? undefined : `answered ${status}`

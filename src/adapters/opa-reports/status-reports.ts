@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { BundleFacts, BundleRefusal } from '../../domain/bundles/bundle-store.ts'
 import type { Log } from '../../kernel/log.ts'
-import { postReport, type ReportPlace } from './post-report.ts'
+import { plain, postReport, type ReportPlace } from './post-report.ts'
 
 const EVERY_MS = 60_000
 
@@ -56,7 +56,7 @@ export class StatusReports {
   async #send(): Promise<string | undefined> {
     const { place, labels, status } = this.#deps
     try {
-      return await postReport(place, JSON.stringify(reportOf(await status(), labels)), this.#stopping.signal)
+      return await postReport(place, plain(JSON.stringify(reportOf(await status(), labels))), this.#stopping.signal)
     } catch {
       return 'the database cannot be read'
     }

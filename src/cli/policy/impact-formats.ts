@@ -20,7 +20,21 @@ export function diffOutput(diff: BundleDiff, budget: number, format: DiffFormat)
   const groups = groupsOf(diff.flips)
   return format === 'text'
     ? [verdict(diff, budget), ...groups.flatMap(textOf)].join('\n')
-    : [`### Policy impact\n\n**${verdict(diff, budget)}**`, ...groups.map(markdownOf)].join('\n\n')
+    : comment(`### Policy impact\n\n**${verdict(diff, budget)}**`, groups.map(markdownOf))
+}
+
+/** What GitHub takes as one comment, less room for the line that says what is missing. */
+const COMMENT_CHARACTERS_MAX = 65_536 - 256
+
+function comment(opening: string, sections: readonly string[]): string {
+  let text = opening
+  for (const [at, section] of sections.entries()) {
+    const longer = `${text}\n\n${section}`
+    if (longer.length > COMMENT_CHARACTERS_MAX)
+      return `${text}\n\n${sections.length - at} more kinds of change are left out: \`--format json\` has them all.`
+    text = longer
+  }
+  return text
 }
 
 function verdict({ recorded, generated, widened, narrowed, approvals }: BundleDiff, budget: number): string {
@@ -60,7 +74,7 @@ function textOf({ heading, code, rule, flips }: Group): readonly string[] {
 function markdownOf({ heading, code, rule, flips }: Group): string {
   const rows = flips
     .slice(0, EXAMPLES_SHOWN)
-    .map((flip) => `| ${flip.before} → ${flip.after} | ${cell(factsOf(flip))} |`)
+    .map((flip) => `| ${flip.before} → ${flip.after} | <code>${cell(factsOf(flip))}</code> |`)
   return [`#### ${heading}: \`${code}\` (\`${rule}\`)`, '', '| answer | when |', '|---|---|', ...rows].join('\n')
 }
 
@@ -72,7 +86,11 @@ function factsOf({ facts }: SmallestFlip): string {
   return facts.map(({ path, value }) => `${path} = ${JSON.stringify(value)}`).join(', ')
 }
 
-/** What a policy or a recorded call says cannot end the cell. */
+/** So much of what one flip needs is shown. */
+const CELL_CHARACTERS_MAX = 2_000
+
+/** What a policy or a recorded call says can neither end the cell nor mean anything there, such as somebody's mention. */
 function cell(text: string): string {
-  return text.replaceAll(/[|`<>\\]/g, (character) => `\\${character}`)
+  const short = text.length > CELL_CHARACTERS_MAX ? `${text.slice(0, CELL_CHARACTERS_MAX)}…` : text
+  return short.replaceAll(/[|`<>&[\]\\@*_~#!]/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -26,7 +26,7 @@ export interface Window {
  * The decisions of an audit export, in its order. Left out is what was asked in another version of the schema, which no
  * present policy can answer, and what the gateway itself denied, which no policy was asked. Whether the export is genuine is for `certlocker audit verify` to say.
  * @param name of the export, for problems
- * @throws CliError when it is none
+ * @throws CliError when it is none, or holds no such decision
  */
 export async function* decisionsIn(
   name: string,
@@ -39,6 +39,7 @@ export async function* decisionsIn(
   ]
   if (fromMs >= toMs) throw new CliError(exitCodes.usage, '--from is not before --to: no call lies between them')
   let at = 0
+  let found = false
   for await (const line of linesOf(bytes)) {
     at += 1
     const entry = parsed(line)
@@ -46,9 +47,17 @@ export async function* decisionsIn(
       throw new CliError(exitCodes.usage, `${name}, line ${at}: no audit export; \`certlocker audit export\` makes one`)
     const recorded = recordedIn(entry)
     const ms = recorded === undefined ? Number.NaN : Date.parse(recorded.at)
-    if (recorded !== undefined && ms >= fromMs && ms < toMs) yield recorded
+    if (recorded === undefined || ms < fromMs || ms >= toMs) continue
+    found = true
+    yield recorded
   }
   if (at === 0) throw new CliError(exitCodes.usage, `${name} is empty: give an audit export`)
+  // "0 widened" would read like a proof.
+  if (!found)
+    throw new CliError(
+      exitCodes.usage,
+      `${name} holds no decision to replay: export one that spans calls of agents or people (\`certlocker audit export\`), and widen --from and --to`,
+    )
 }
 
 /** The decisions of an export in a file. */

@@ -43,7 +43,8 @@ export class PolicyQuestions {
     const loaded = await this.#load(this.#deps.engine.active()?.digest ?? '')
     if (!loaded.ok) return loaded
     const { bundle, policy } = loaded.value
-    return ok(await explain(bundle, (question) => policy.decide(question), input.value))
+    const sees = (group: string) => by.groups === 'every' || by.groups.includes(group)
+    return ok(await explain(bundle, (question) => policy.decide(question), input.value, sees))
   }
 
   /** What recorded calls would be under a bundle that the gateway keeps, against what was answered to them. */

@@ -54,6 +54,13 @@ function fits(word: string): boolean {
   return word !== '' && word.length <= inputStringMax && word.isWellFormed() && !word.includes(':')
 }
 
+/** Whether an input may have that value there. */
+export function isPossible(path: InputPath, value: FactValue): boolean {
+  const { enum: listed, minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schemaAt(path)
+  if (typeof value === 'number') return value >= minimum && value <= maximum
+  return typeof value !== 'string' || (value.length <= inputStringMax && (listed?.includes(value) ?? true))
+}
+
 interface Schema {
   readonly description?: string
   readonly type?: string

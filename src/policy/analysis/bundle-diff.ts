@@ -1,11 +1,13 @@
 import { canonicalJson } from '../../kernel/canonical-json.ts'
 import type { Bundle } from '../bundle.ts'
+import type { Decision } from '../decision.schema.ts'
 import type { PolicyInput } from '../input.schema.ts'
 import { type Flip, replay } from '../replay.ts'
 import type { PreparedPolicy } from '../wasm-policy-engine.ts'
-import { boundaryQuestions } from './boundary-questions.ts'
+import { boundaryQuestions, type Question } from './boundary-questions.ts'
+import { changedConditions } from './changed-conditions.ts'
 import { type SmallestFlip, smallestFlip } from './smallest-flip.ts'
-import { type Vocabulary, vocabularyOf, vocabularyOfChanges } from './vocabulary.ts'
+import { spoken, type Vocabulary, vocabularyOf } from './vocabulary.ts'
 
 /** A bundle that was read and loaded. */
 export interface LoadedBundle {
@@ -25,8 +27,9 @@ export interface BundleDiff {
   readonly flips: readonly SmallestFlip[]
 }
 
-const GENERATED_MAX = 20_000
-const FLIPS_OF_A_KIND = 10
+const GENERATED_MAX = 10_000
+const FLIPS_OF_A_KIND = 5
+const QUESTIONS_PER_BATCH = 100
 
 /** Puts recorded questions, and questions at the edges of what changed, to two bundles. */
 export async function diffBundles(
@@ -38,24 +41,51 @@ export async function diffBundles(
     before: (input: PolicyInput) => before.policy.decide(input),
     after: (input: PolicyInput) => after.policy.decide(input),
   }
-  const changed = vocabularyOfChanges(before.bundle, after.bundle)
+  const conditions = changedConditions(before.bundle, after.bundle)
+  const changed = spoken(conditions.flat())
   const real = await replay(recorded, sides)
-  const made = await replay(
-    boundaryQuestions(changed, joined(vocabularyOf(before.bundle), vocabularyOf(after.bundle)), GENERATED_MAX),
-    sides,
-  )
+  const all = joined(vocabularyOf(before.bundle), vocabularyOf(after.bundle))
+  const answer = (input: PolicyInput) => saidBy(sides.before(input)) + saidBy(sides.after(input))
+  const questions = boundaryQuestions({ changed: conditions, all, answer, most: GENERATED_MAX })
+  let generated = 0
+  function* differing(): Generator<PolicyInput> {
+    for (const batch of batchesOf(questions)) {
+      generated += batch.length
+      // One module after the other: in turns, each would throw the other out of the processor's caches.
+      const said = batch.map(({ text }) => before.policy.answer(text))
+      const differs = ({ text }: Question, at: number) =>
+        said[at] === undefined || said[at] !== after.policy.answer(text)
+      for (const { input } of batch.filter(differs)) yield input
+    }
+  }
+  const made = await replay(differing(), sides)
   const reduce = (flips: readonly Flip[]) =>
     distinct(someOfEach(flips).map((flip) => smallestFlip(flip, sides, changed)))
   const edges = reduce(made.flips)
   const countOf = (kind: Flip['kind']) => edges.filter((flip) => flip.kind === kind).length
   return {
     recorded: real.decisions,
-    generated: made.decisions,
+    generated,
     widened: real.widened + countOf('widened'),
     narrowed: real.narrowed + countOf('narrowed'),
     approvals: real.approvals + countOf('approval'),
     flips: distinct([...reduce(real.flips), ...edges]),
   }
+}
+
+function* batchesOf<T>(items: Iterable<T>): Generator<readonly T[]> {
+  let batch: T[] = []
+  for (const item of items) {
+    batch.push(item)
+    if (batch.length < QUESTIONS_PER_BATCH) continue
+    yield batch
+    batch = []
+  }
+  yield batch
+}
+
+function saidBy({ effect, reasons }: Decision): string {
+  return [effect, ...reasons.map(({ code, rule }) => `${code} ${rule}`), ''].join('\n')
 }
 
 function someOfEach(flips: readonly Flip[]): readonly Flip[] {

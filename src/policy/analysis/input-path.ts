@@ -43,6 +43,21 @@ export function withFact(input: PolicyInput, path: InputPath, value: FactValue):
   return { ...input, ...replaced(input, path, value) }
 }
 
+/** The same input without a fact that it need not have: an argument, or a label. */
+export function withoutFact(input: PolicyInput, path: InputPath): PolicyInput {
+  return { ...input, ...removed(input, path) }
+}
+
+function removed(at: unknown, [name = '', ...rest]: InputPath): object {
+  const { [name]: inner, ...others } = isMembers(at) ? at : {}
+  return rest.length === 0 ? others : { ...others, [name]: removed(inner, rest) }
+}
+
+/** Whether two facts have the same value. */
+export function isSame(a: FactValue, b: FactValue | undefined): boolean {
+  return a === b || (Array.isArray(a) && JSON.stringify(a) === JSON.stringify(b))
+}
+
 function replaced(at: unknown, [name, ...rest]: InputPath, value: FactValue): object {
   const members = isMembers(at) ? at : {}
   if (name === undefined) return members

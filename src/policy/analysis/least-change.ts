@@ -52,6 +52,9 @@ const weight = { allow: 0, require_approval: 1, deny: 2 } as const
 
 type Ask = (input: PolicyInput) => Decision
 
+/** Whether somebody has a group. */
+export type Sees = (group: string) => boolean
+
 interface Tried {
   readonly input: PolicyInput
   readonly changes: readonly FactChange[]
@@ -61,14 +64,20 @@ interface Tried {
 /**
  * Finds out by asking which facts each reason stands on, and the least that would change the answer: first one change,
  * then sets of them, from those that already took a reason away. Gives way to other work, and gives up after five seconds.
+ * @param sees which groups a change may bring in
  */
-export async function sensitivityOf(input: PolicyInput, words: Vocabulary, decide: Ask): Promise<Sensitivity> {
+export async function sensitivityOf(
+  input: PolicyInput,
+  words: Vocabulary,
+  decide: Ask,
+  sees: Sees = () => true,
+): Promise<Sensitivity> {
   const decision = decide(input)
   const ask = bounded(decide)
   const relevant = factsOf(input).filter(({ path }) => !identity.has(path.join('.')) && speaksOf(words, path))
   const singles: Tried[] = []
   for (const fact of relevant)
-    for (const to of alternativesOf(input, fact, words)) {
+    for (const to of alternativesOf(input, fact, words).filter((value) => isSeen(value, fact, sees))) {
       const other = withFact(input, fact.path, to)
       const answer = await ask(other)
       if (answer !== undefined && !saysSame(answer, decision))
@@ -78,6 +87,12 @@ export async function sensitivityOf(input: PolicyInput, words: Vocabulary, decid
     facts: decision.reasons.map((reason) => factsBehind(reason, decision, singles, relevant)),
     leastChange: await search(decision, singles, ask),
   }
+}
+
+/** Whether a change names no group that was not there and that whoever asks does not have. */
+function isSeen(value: FactValue, { path, value: present }: Fact, sees: Sees): boolean {
+  if (path.at(-1) !== 'groups' || !Array.isArray(value)) return true
+  return value.every((group) => (Array.isArray(present) && present.includes(group)) || sees(String(group)))
 }
 
 /** A reason also goes where another rule outweighs it: that says nothing of the facts that it stands on. */

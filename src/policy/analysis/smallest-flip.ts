@@ -3,7 +3,7 @@ import type { Decision } from '../decision.schema.ts'
 import type { PolicyInput } from '../input.schema.ts'
 import { type Flip, flipOf } from '../replay.ts'
 import { alternativesOf } from './alternatives.ts'
-import { type Fact, factAt, factsOf, type FactValue, pathText, withFact } from './input-path.ts'
+import { type Fact, factAt, factsOf, type FactValue, isSame, pathText, withFact, withoutFact } from './input-path.ts'
 import { speaksOf, type Vocabulary } from './vocabulary.ts'
 
 /** The two policies of a flip. */
@@ -27,13 +27,16 @@ const kept = new Set(['schema', 'mode', 'call.action', 'principal.kind'])
 export function smallestFlip(flip: Flip, sides: Sides, changed: Vocabulary): SmallestFlip {
   const holds = (input: PolicyInput): boolean => {
     const now = flipOf(input, sides.before(input), sides.after(input))
-    return now !== undefined && now.kind === flip.kind && now.rule === flip.rule && now.code === flip.code
+    return now !== undefined && differences.every((name) => now[name] === flip[name])
   }
   const input = reduced(flip.input, holds)
   const facts = factsOf(input).filter((fact) => isNeeded(input, fact, changed, holds))
   return { ...flip, input, facts: facts.map(({ path, value }) => ({ path: pathText(path), value })) }
 }
 
+const differences = ['kind', 'rule', 'code', 'before', 'after'] as const
+
+/** Again and again, since a fact may have been needed only because of another. */
 function reduced(flipped: PolicyInput, holds: (input: PolicyInput) => boolean): PolicyInput {
   const { call, principal } = flipped
   const nothing = buildInput({
@@ -41,15 +44,32 @@ function reduced(flipped: PolicyInput, holds: (input: PolicyInput) => boolean): 
     timeZone: 'UTC',
     principal: { kind: principal.kind, id: '', name: '' },
   })
-  let input = holds({ ...flipped, arguments: {} }) ? { ...flipped, arguments: {} } : flipped
-  for (const { path, value } of factsOf(input)) {
-    const unknown = factAt(nothing, path)
-    if (kept.has(path.join('.')) || unknown === undefined) continue
-    const smaller = [unknown, ...(Array.isArray(value) ? value.map((_, at) => value.toSpliced(at, 1)) : [])]
-    const fitting = smaller.map((each) => withFact(input, path, each)).find(holds)
-    if (fitting !== undefined) input = fitting
+  let input = flipped
+  for (let before: PolicyInput | undefined; before !== input; ) {
+    before = input
+    for (const { path, value } of factsOf(input)) {
+      if (kept.has(path.join('.')) || isSame(value, factAt(nothing, path))) continue
+      input = forgotten(input, { path, value }, factAt(nothing, path), holds)
+    }
   }
   return input
+}
+
+/** Without the fact, or without those items of a list that it can do without; or as it was. */
+function forgotten(
+  input: PolicyInput,
+  { path, value }: Fact,
+  unknown: FactValue | undefined,
+  holds: (input: PolicyInput) => boolean,
+): PolicyInput {
+  const without = unknown === undefined ? withoutFact(input, path) : withFact(input, path, unknown)
+  if (holds(without)) return without
+  if (!Array.isArray(value)) return input
+  return value.reduce((fewer: PolicyInput, item: unknown) => {
+    const items = factAt(fewer, path)
+    const rest = withFact(fewer, path, Array.isArray(items) ? items.filter((other) => other !== item) : [])
+    return holds(rest) ? rest : fewer
+  }, input)
 }
 
 function isNeeded(

@@ -1,9 +1,11 @@
-import { environments, scopes } from '../../kernel/vocabulary.ts'
+import { environments, type PrincipalKind, principalKinds, scopes } from '../../kernel/vocabulary.ts'
 import { buildInput } from '../input.ts'
 import type { PolicyInput } from '../input.schema.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 const GROUP = 'a-group'
+/** Of the agent and of the resource, and the person who asks. */
+const OWNER = 'per_1'
 const HOST = 'a.example'
 /** A Wednesday, at noon. */
 const UNIX_MS = Date.UTC(2026, 3, 15, 12)
@@ -11,7 +13,7 @@ const WEEK_MS = 7 * 86_400_000
 const TTL_SECONDS = 300
 
 /**
- * One question for each action that rules speak of, by an agent that holds all and by an admin, about a resource of each
+ * One question for each action that rules speak of, by an agent that holds all and by admins, about a resource of each
  * environment: what most rules let pass, so that it shows what a rule takes away.
  */
 export function typicalQuestions({ words }: Vocabulary): readonly PolicyInput[] {
@@ -19,11 +21,11 @@ export function typicalQuestions({ words }: Vocabulary): readonly PolicyInput[] 
   return actions.flatMap((action) =>
     environments
       .toReversed()
-      .flatMap((environment) => [question('agent', action, environment), question('person', action, environment)]),
+      .flatMap((environment) => principalKinds.map((kind) => question(kind, action, environment))),
   )
 }
 
-function question(kind: 'agent' | 'person', action: string, environment: (typeof environments)[number]): PolicyInput {
+function question(kind: PrincipalKind, action: string, environment: (typeof environments)[number]): PolicyInput {
   const [type = ''] = action.split('.')
   const isAgent = kind === 'agent'
   return buildInput({
@@ -34,13 +36,13 @@ function question(kind: 'agent' | 'person', action: string, environment: (typeof
           kind,
           id: 'agt_1',
           name: 'an-agent',
-          owner: 'per_1',
+          owner: OWNER,
           status: 'active',
           riskLevel: 'low',
           scopes: [...scopes],
           groups: [GROUP],
         }
-      : { kind, id: 'per_1', name: 'admin@example.com', role: 'admin', groups: [GROUP] },
+      : { kind, id: OWNER, name: 'admin@example.com', role: 'admin', groups: [GROUP] },
     ...(isAgent
       ? {
           token: {
@@ -60,6 +62,7 @@ function question(kind: 'agent' | 'person', action: string, environment: (typeof
       environment,
       kind: type === 'secret' ? 'shared' : '',
       disclosure: type === 'secret' ? 'raw' : '',
+      owner: OWNER,
       version: 1,
       exists: true,
       domains: [HOST],

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { diffBundles } from '../../../../src/policy/analysis/bundle-diff.ts'
+import { changedConditions } from '../../../../src/policy/analysis/changed-conditions.ts'
 import { explain } from '../../../../src/policy/analysis/explain.ts'
 import { factsOf, pathText, withFact } from '../../../../src/policy/analysis/input-path.ts'
 import { placeOf } from '../../../../src/policy/analysis/rule-place.ts'
 import { typicalQuestions } from '../../../../src/policy/analysis/typical-questions.ts'
-import { vocabularyOf, vocabularyOfChanges } from '../../../../src/policy/analysis/vocabulary.ts'
+import { spoken, vocabularyOf } from '../../../../src/policy/analysis/vocabulary.ts'
 import { type Bundle, readBundle } from '../../../../src/policy/bundle.ts'
 import type { Decision } from '../../../../src/policy/decision.schema.ts'
 import { inputProblem } from '../../../../src/policy/input-check.ts'
@@ -53,21 +54,27 @@ function decideWithRule(input: PolicyInput): Decision {
   return { ...decision, effect: 'deny', reasons: [...(decision.effect === 'deny' ? decision.reasons : []), reason] }
 }
 
-const before = {
-  bundle: shipped,
-  policy: { version: shipped.version, decide: (input: PolicyInput) => engine.decide(input).decision },
+function loaded(bundle: Bundle, decide: (input: PolicyInput) => Decision) {
+  const answer = (input: string) => JSON.stringify(decide(JSON.parse(input)))
+  return { bundle, policy: { version: bundle.version, decide, answer } }
 }
-const after = { bundle: withRule, policy: { version: shipped.version, decide: decideWithRule } }
+
+const before = loaded(shipped, (input) => engine.decide(input).decision)
+const after = loaded(withRule, decideWithRule)
+
+function changedIn(bundle: Bundle) {
+  return spoken(changedConditions(shipped, bundle).flat())
+}
 
 describe('the vocabulary of rules', () => {
   test('holds the facts that they look at and the values that they compare with, and nothing of comments', () => {
-    expect(vocabularyOfChanges(shipped, withRule)).toEqual({
+    expect(changedIn(withRule)).toEqual({
       paths: [
         ['call', 'action'],
         ['principal', 'riskLevel'],
         ['call', 'time', 'hour'],
       ],
-      words: ['secret.read', 'high', 'critical', 'not a word'],
+      words: ['secret.read', 'high', 'critical'],
       numbers: [18],
     })
   })
@@ -75,14 +82,14 @@ describe('the vocabulary of rules', () => {
   test('of changed tunables is that of the rules which read them', () => {
     const data = JSON.parse(JSON.stringify(shipped.data))
     data.certlocker.config.deniedNamesPerMinuteMax = 7
-    const changed = vocabularyOfChanges(shipped, { ...shipped, data })
+    const changed = changedIn({ ...shipped, data })
     expect(changed.numbers).toContain(7)
     expect(changed.paths).toContainEqual(['history', 'minute', 'deniedNames'])
     expect(changed.paths).not.toContainEqual(['resource', 'disclosure'])
   })
 
   test('of nothing that changed is nothing', () => {
-    expect(vocabularyOfChanges(shipped, shipped)).toEqual({ paths: [], words: [], numbers: [] })
+    expect(changedIn(shipped)).toEqual({ paths: [], words: [], numbers: [] })
   })
 })
 
@@ -165,6 +172,22 @@ describe('an explanation', () => {
       suspended,
     )
     expect(engine.decide(changed).decision.effect).toBe(leastChange?.effect)
+  })
+
+  test('names no group that the asker does not have', async () => {
+    const rego = 'package custom.acme\n\ndeny contains _no if not "finance" in input.principal.groups\n'
+    const bundle = { ...shipped, files: new Map([['custom/acme/acme.rego', Buffer.from(rego)]]) }
+    const decide = (input: PolicyInput): Decision => {
+      const { decision } = engine.decide(input)
+      return input.principal.groups.includes('finance')
+        ? { ...decision, effect: 'allow' }
+        : { ...decision, effect: 'deny' }
+    }
+    const asked = withFact(suspended, ['resource', 'groups'], ['edge', 'ops'])
+    const toldTo = async (groups: readonly string[]) =>
+      JSON.stringify((await explain(bundle, decide, asked, (group) => groups.includes(group))).leastChange)
+    expect(await toldTo(['edge', 'finance'])).toMatch(/principal\.groups.*finance/u)
+    expect(await toldTo(['edge'])).toBe('null')
   })
 
   test('names the line on which a rule begins', () => {
