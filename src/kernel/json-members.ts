@@ -1,10 +1,7 @@
 /** A member of parsed JSON by its path; undefined when anything on the way is not there. */
 export function memberOf(json: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>(
-    (value, name) =>
-      typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-        ? (value as { readonly [name: string]: unknown })[name]
-        : undefined,
+    (value, name) => (hasMembers(value) && Object.hasOwn(value, name) ? value[name] : undefined),
     json,
   )
 }
@@ -22,4 +19,8 @@ export function textsAt(json: unknown, ...path: readonly string[]): readonly str
 export function listAt(json: unknown, ...path: readonly string[]): readonly unknown[] {
   const value = memberOf(json, ...path)
   return Array.isArray(value) ? value : []
+}
+
+function hasMembers(value: unknown): value is { readonly [name: string]: unknown } {
+  return typeof value === 'object' && value !== null
 }
