@@ -26,6 +26,9 @@ export interface ActivatablePolicyEngine extends PolicyEngine {
 
   /** The second half, in one step: whatever is asked from now on is decided by this policy, and by it alone. */
   serve(prepared: PreparedPolicy): PolicyVersion
+
+  /** As `PreparedPolicy.answer`, by the policy that serves. */
+  answer(input: string): string | undefined
 }
 
 /** A policy that was loaded and tested. It answers as it will when it serves. */
@@ -77,6 +80,7 @@ export function createPolicyEngine(deps: PolicyEngineDeps = { cpuMs: processCpuM
       serving = prepared
       return serving.version
     },
+    answer: (input) => serving?.answer(input),
     decide: (input) => ({
       decision: serving === undefined ? decideWith(undefined, input) : serving.decide(input),
       policy: serving?.version ?? noPolicy,

@@ -1,15 +1,17 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BundleStore, RecordedDecision } from '../../domain/bundles/bundle-store.ts'
 import type { Decision } from '../../policy/decision.schema.ts'
 import type { PolicyInput } from '../../policy/input.schema.ts'
-import type { PolicyEngine } from '../../policy/policy-engine.ts'
 import { type Impact, replay } from '../../policy/replay.ts'
-import type { PreparedPolicy } from '../../policy/wasm-policy-engine.ts'
+import type { ActivatablePolicyEngine, PreparedPolicy } from '../../policy/wasm-policy-engine.ts'
 
 /** So many flipped decisions are kept for whoever decides about a held bundle; all are counted. */
 const FLIPS_REPORTED = 100
+/** So many questions with one answer may pass before others have their turn. */
+const ALIKE_PER_TURN = 50
 
 export interface ImpactGateDeps {
-  readonly engine: PolicyEngine
+  readonly engine: Pick<ActivatablePolicyEngine, 'active' | 'decide' | 'answer'>
   readonly stores: { readonly bundles: Pick<BundleStore, 'recordedDecisions'> }
   readonly impactDecisions: number
 }
@@ -26,11 +28,24 @@ export async function impactOf(
   const active = engine.active()
   if (active === undefined) return undefined
   const known = new WeakMap<PolicyInput, Decision>()
-  return replay(questions(stores.bundles.recordedDecisions(impactDecisions), active.digest, known), {
+  let alike = 0
+  async function* differing(recorded: AsyncIterable<RecordedDecision>): AsyncGenerator<RecordedDecision> {
+    for await (const one of recorded) {
+      const said = one.policy === active?.digest ? undefined : engine.answer(one.input)
+      if (said === undefined || said !== candidate.answer(one.input)) yield one
+      else {
+        alike += 1
+        if (alike % ALIKE_PER_TURN === 0) await nextTurn()
+      }
+    }
+  }
+  const recorded = differing(stores.bundles.recordedDecisions(impactDecisions))
+  const impact = await replay(questions(recorded, active.digest, known), {
     before: (input) => known.get(input) ?? engine.decide(input).decision,
     after: (input) => candidate.decide(input),
     flipsMax: FLIPS_REPORTED,
   })
+  return { ...impact, decisions: impact.decisions + alike }
 }
 
 /**
