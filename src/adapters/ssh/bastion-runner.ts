@@ -50,6 +50,7 @@ export class BastionRunner implements CommandRunner {
         algorithms: { ...structuredClone(sshAlgorithms), serverHostKey: ['ssh-ed25519'] } as never,
         hostVerifier: (shown: Buffer, verify: (isPinned: boolean) => void) => verify(shown.equals(pinned)),
       })
+      client.setNoDelay(true)
     })
   }
 }

@@ -76,6 +76,7 @@ function logIn(
       // Its types know this form for a function only.
       authHandler: [{ type: 'publickey', username: principal, key }] as never,
     })
+    client.setNoDelay(true)
   })
 }
 
