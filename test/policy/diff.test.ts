@@ -33,6 +33,11 @@ deny contains {"code": "ACME_SERVICE", "title": "Not by services"} if {
 	startswith(input.call.action, "secret.")
 }
 
+deny contains {"code": "ACME_ORDERS", "title": "No orders late in a session"} if {
+	glob.match("certificate.*", ["."], input.call.action)
+	input.session.ageSeconds > 60
+}
+
 deny contains {"code": "ACME_LABEL", "title": "Gold is for the careful"} if {
 	input.resource.labels.tier == "gold"
 	input.principal.riskLevel != "low"
@@ -124,6 +129,13 @@ const pullRequests: readonly (readonly Change[])[] = [
       file: acme,
       from: 'startswith(input.call.action, "secret.")',
       to: 'input.call.action == "secret.list"',
+    },
+    {
+      what: 'a bound of a rule about what a glob says',
+      flip: 'widened ACME_ORDERS',
+      file: acme,
+      from: 'input.session.ageSeconds > 60',
+      to: 'input.session.ageSeconds > 100',
     },
     {
       what: 'a text that another pattern fits',

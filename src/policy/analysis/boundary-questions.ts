@@ -89,7 +89,7 @@ function aboutOf(conditions: Conditions): (seed: PolicyInput) => boolean {
     paths.some((path) => path.join('.') === 'resource.environment'),
   )
   return ({ call, principal, resource }) =>
-    (actions.length === 0 || actions.some((name) => call.action.startsWith(name))) &&
+    (actions.length === 0 || actions.some((name) => call.action.startsWith(name.replace('*', '')))) &&
     (kinds.length === 0 || kinds.includes(principal.kind)) &&
     // It is one of the facts that are changed then.
     (!looksAtEnvironment || resource.environment === 'development')
