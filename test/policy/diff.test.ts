@@ -239,9 +239,9 @@ const pullRequests: readonly (readonly Change[])[] = [
 let base: LoadedBundle
 beforeAll(async () => {
   base = await bundleWith([])
-})
+}, 120_000)
 
-describe('a diff without recorded calls finds', () => {
+describe('a diff without recorded calls finds', { timeout: 120_000 }, () => {
   test.each(pullRequests.map((changes) => [changes.map(({ what }) => what).join(', '), changes] as const))(
     '%s',
     async (_, changes) => {
