@@ -1,8 +1,8 @@
-import 'ssh2'
+import type { EventEmitter } from 'node:events'
 
 declare module 'ssh2' {
   /** What the types leave out of a connection that a server took. */
-  interface Connection {
+  interface Connection extends EventEmitter {
     setNoDelay(noDelay: boolean): this
   }
 }
