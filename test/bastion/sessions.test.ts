@@ -1,7 +1,9 @@
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { createHash, randomUUID } from 'node:crypto'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Socket } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { granted, type SshLab, ssh, sshLab } from '../support/ssh-lab.ts'
 import { until } from '../support/until.ts'
 
@@ -44,6 +46,24 @@ describe('an agent on a real host', () => {
     expect(await lab.events('AI_AGENT_AUTH_FAILED')).toContainEqual(
       expect.objectContaining({ code: 'TICKET_UNKNOWN_OR_USED' }),
     )
+  })
+
+  test('sends each packet at once on every leg: a login that waits for acknowledgements takes 40 ms a step', async () => {
+    const hurried = vi.spyOn(Socket.prototype, 'setNoDelay')
+    const grant = await granted(lab.agent)
+    const bastionPort = Number(/-p (\d+)/.exec(grant.command)?.[1])
+    const seen = join(tmpdir(), `certlocker-seen-${randomUUID()}`)
+    const calling = run(grant.sessionId, `until test -e ${seen}; do sleep 0.05; done`)
+    const legs = () =>
+      (hurried.mock.contexts as readonly Socket[]).map(({ localPort, remotePort }) => [localPort, remotePort])
+    const isHurried = () =>
+      legs().some(([local]) => local === bastionPort) &&
+      legs().some(([, remote]) => remote === bastionPort) &&
+      legs().some(([, remote]) => remote === lab.sshd.port)
+    await until(async () => isHurried()).finally(() => writeFileSync(seen, ''))
+    hurried.mockRestore()
+    expect((await calling).structured).toMatchObject({ status: 'ok' })
+    rmSync(seen)
   })
 
   test('works in a shell with a terminal, of which both directions are recorded', async () => {

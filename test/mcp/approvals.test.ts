@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, clientKinds, connect } from '../support/agent.ts'
 import { given } from '../support/given.ts'
@@ -25,9 +26,20 @@ beforeAll(async () => {
       groups: [name === 'elsewhere' ? 'edge' : 'prod'],
       scopes: ['secret:read', 'approval:request'],
     })),
-    secrets: ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota', 'kappa', 'lambda'].map(
-      (name) => ({ name, groups: ['prod'] }),
-    ),
+    secrets: [
+      'alpha',
+      'beta',
+      'gamma',
+      'delta',
+      'epsilon',
+      'zeta',
+      'eta',
+      'theta',
+      'iota',
+      'kappa',
+      'lambda',
+      'mu',
+    ].map((name) => ({ name, groups: ['prod'] })),
   })
   bo = await person(gateway, 'bo@example.com', 'approver', ['prod'])
   cy = await person(gateway, 'cy@example.com', 'approver', ['prod'])
@@ -162,6 +174,18 @@ describe('a held call', () => {
       ])
     },
   )
+
+  test('is announced to every replica as soon as its approval is decided', async () => {
+    const agent = await agentOf('holding')
+    const id = idOf(await read(agent, 'mu'))
+    const listener = new pg.Client(gateway.databaseUrl)
+    await listener.connect()
+    const announced = new Promise((resolve) => listener.once('notification', resolve))
+    await listener.query('LISTEN certlocker_approvals')
+    await decide(bo, id, 'approve')
+    expect(await announced).toMatchObject({ channel: 'certlocker_approvals' })
+    await listener.end()
+  })
 
   test('without a progress token is held for five seconds at most', async () => {
     const agent = await agentOf('holding', {}, replica)
