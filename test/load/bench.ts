@@ -18,9 +18,9 @@ const STAGES = ['auth', 'identify', 'decide', 'record', 'effect', 'outcome']
 
 /** What is measured by itself: `npm run bench -- ssh`. */
 const parts = {
-  certificates: { bench: benchCertificates, needs: 'Pebble' },
-  kill: { bench: benchKill, needs: '' },
-  ssh: { bench: benchSsh, needs: 'OpenSSH server' },
+  certificates: benchCertificates,
+  kill: benchKill,
+  ssh: benchSsh,
 }
 
 /** Measures on this machine, servers interleaved round by round, and gives ratios within the run. */
@@ -31,10 +31,10 @@ async function main(): Promise<void> {
   say(
     `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
   )
-  for (const [part, { bench, needs }] of Object.entries(parts)) {
+  for (const [part, measured] of Object.entries(parts)) {
     if (!process.argv.includes(part)) continue
-    const result = await bench(say)
-    if (result === undefined) say(`${part}: there is no ${needs} here (npm run tools)`)
+    const result = await measured(say)
+    if (result === undefined) say(`${part}: what it needs is not here (npm run tools)`)
     else if (isJson) process.stdout.write(`${JSON.stringify({ [part]: result })}\n`)
     return
   }

@@ -10,6 +10,7 @@ import { type RestClient, restClient } from '../support/rest-client.ts'
 import { type TlsEndpoint, tlsEndpoint } from '../support/tls-endpoint.ts'
 import { callLoad } from './call-load.ts'
 import { startCommand } from './measured.ts'
+import { median } from './percentile.ts'
 import { cpuSeconds, startServer } from './processes.ts'
 
 const GROUP = 'edge'
@@ -177,8 +178,4 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const startedMs = performance.now()
   await work()
   return performance.now() - startedMs
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
 }

@@ -11,6 +11,7 @@ import { granted, registerHost, ssh } from '../support/ssh-lab.ts'
 import { until } from '../support/until.ts'
 import { type BenchDatabase, benchDatabase } from './bench-database.ts'
 import { startCommand } from './measured.ts'
+import { median, percentile } from './percentile.ts'
 import { type ServerProcess, startServer } from './processes.ts'
 
 const REPLICAS = 3
@@ -183,7 +184,5 @@ async function each(count: number, measure: (index: number) => Promise<number>):
 }
 
 function spread(spentMs: readonly number[]): Spread {
-  const sorted = spentMs.toSorted((a, b) => a - b)
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-  return { count: sorted.length, p50Ms: at(0.5), p99Ms: at(0.99) }
+  return { count: spentMs.length, p50Ms: median(spentMs), p99Ms: percentile(spentMs, 0.99) }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { restClient } from '../support/rest-client.ts'
 import { callLoad, type CallLoad, type LoadResult } from './call-load.ts'
+import { median } from './percentile.ts'
 import { cpuSeconds, type ServerProcess } from './processes.ts'
 
 export const listedSecrets = 200
@@ -98,10 +99,6 @@ async function seed(url: string, adminKey: string): Promise<string> {
     ttlSeconds: 86_400,
   })
   return String(value)
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }
 
 /** The round whose rate is the median. */

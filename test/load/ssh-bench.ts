@@ -8,6 +8,7 @@ import { type RealSshd, startSshd } from '../support/real-sshd.ts'
 import { type RestClient, restClient } from '../support/rest-client.ts'
 import { registerHost, ssh } from '../support/ssh-lab.ts'
 import { startCommand } from './measured.ts'
+import { median } from './percentile.ts'
 import { startServer } from './processes.ts'
 
 const RUNS = 15
@@ -102,8 +103,4 @@ async function timed(where: Parameters<typeof ssh>[0], command: string, flags: r
   const { code, stderr } = await ssh(where, [command], { flags })
   if (code !== 0) throw new Error(`ssh ended with ${code}: ${stderr}`)
   return performance.now() - startedMs
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
 }

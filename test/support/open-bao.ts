@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findVaultTool } from '../components/openbao.ts'
+import { freePort } from './free-port.ts'
 import { until } from './until.ts'
 
 /** A real server with everything in memory, unsealed, the KV engine (version 2) at `secret`. */
@@ -70,14 +70,4 @@ async function api(address: string, method: string, path: string, body?: object)
   const text = await answer.text()
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
   return text === '' ? {} : JSON.parse(text)
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const address = listener.address()
-  listener.close()
-  await once(listener, 'close')
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP listener has a port')
-  return address.port
 }

@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { goTools, obtainGoTool } from '../components/go-tool.ts'
 import { aCertificate } from './certificates.ts'
+import { freePorts } from './free-port.ts'
 import { until } from './until.ts'
 
 /** A real ACME server that looks at challenges on loopback, with a DNS server that the test can tell what to say. */
@@ -136,20 +137,4 @@ async function listens(port: number): Promise<boolean> {
   } finally {
     socket.destroy()
   }
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const listeners = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(listeners.map((listener) => once(listener, 'listening')))
-  const ports = listeners.map((listener) => {
-    const address = listener.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
-  })
-  await Promise.all(
-    listeners.map(async (listener) => {
-      listener.close()
-      await once(listener, 'close')
-    }),
-  )
-  return ports
 }

@@ -1,11 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { findSshd } from '../components/sshd.ts'
 import { exercised } from './components.ts'
+import { freePort } from './free-port.ts'
 import { until } from './until.ts'
 
 /** A real OpenSSH server that trusts one certificate authority. */
@@ -105,14 +105,4 @@ web:x:65503:65534::${folder}/home:/bin/sh
     join(folder, 'shadow'),
     'root:*:19000:0:99999:7:::\ndeploy:*:19000:0:99999:7:::\nweb:*:19000:0:99999:7:::\n',
   )
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const address = listener.address()
-  listener.close()
-  await once(listener, 'close')
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP listener has a port')
-  return address.port
 }
