@@ -10,12 +10,12 @@ import type { ChallengeResponder } from '../../domain/certificates/challenge-res
 import { renewalId } from '../../domain/certificates/subject-names.ts'
 import type { Json } from '../../kernel/canonical-json.ts'
 import { FaultError, fault, must } from '../../kernel/fault.ts'
+import { listAt, memberOf, textAt, textsAt } from '../../kernel/json-members.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { AcmeAnswer, AcmeClient } from './acme-client.ts'
 import { AcmeProblem, problemText, setbackOf } from './acme-problem.ts'
 import { type AnsweredChallenge, type AcmeState, readState, stateJson } from './acme-state.ts'
 import { NoAnswer } from './https-request.ts'
-import { listAt, memberOf, textAt, textsAt } from '../../kernel/json-members.ts'
 
 const POLL_MS = 250
 const POLL_MS_MAX = 30_000

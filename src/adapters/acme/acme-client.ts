@@ -2,9 +2,9 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'n
 import { Agent as HttpsAgent } from 'node:https'
 import { calculateJwkThumbprint, exportJWK, FlattenedSign, type JWK } from 'jose'
 import type { Secret } from '../../kernel/secret.ts'
+import { memberOf, textAt } from '../../kernel/json-members.ts'
 import { AcmeProblem, problemIn } from './acme-problem.ts'
 import { ask, type HttpAnswer, NoAnswer, retryAfterMs } from './https-request.ts'
-import { memberOf, textAt } from '../../kernel/json-members.ts'
 
 /** A server may reject a nonce whenever it likes (RFC 8555, section 6.5); each rejection brings the next one. */
 const NONCE_TRIES = 40

@@ -1,8 +1,8 @@
 import type { Setback } from '../../domain/certificates/certificate-authority.ts'
 import { plainText, shortText } from '../../kernel/bounded-text.ts'
 import { FaultError, fault } from '../../kernel/fault.ts'
-import { type HttpAnswer, NoAnswer, retryAfterMs } from './https-request.ts'
 import { listAt, textAt } from '../../kernel/json-members.ts'
+import { type HttpAnswer, NoAnswer, retryAfterMs } from './https-request.ts'
 
 const DETAIL_CHARACTERS = 400
 const URN = 'urn:ietf:params:acme:error:'

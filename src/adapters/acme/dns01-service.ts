@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { ChallengeResponder } from '../../domain/certificates/challenge-responder.ts'
 import { FaultError, type Fault, fault } from '../../kernel/fault.ts'
+import { memberOf, textAt } from '../../kernel/json-members.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import { Secret } from '../../kernel/secret.ts'
 import { cloudflareDns01, webhookDns01 } from './dns01.ts'
-import { memberOf, textAt } from '../../kernel/json-members.ts'
 
 /** An order is given up after a quarter of an hour. */
 const PROPAGATION_SECONDS_MAX = 600

@@ -1,10 +1,10 @@
 import type { Challenge, ChallengeResponder } from '../../domain/certificates/challenge-responder.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
+import { listAt, textAt } from '../../kernel/json-members.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { Secret } from '../../kernel/secret.ts'
 import { dnsAnswer } from './acme-client.ts'
 import { ask, type HttpAnswer, type HttpQuestion, NoAnswer } from './https-request.ts'
-import { listAt, textAt } from '../../kernel/json-members.ts'
 
 const CLOUDFLARE = 'https://api.cloudflare.com/client/v4'
 const TTL_SECONDS = 60

@@ -24,8 +24,7 @@ export interface Explanation extends Pick<Decision, 'effect' | 'obligations' | '
 
 /**
  * Explains the answer of a bundle to one question by asking it others: it names only what stands in the question and in
- * the bundle's own rules and tunables,
- * and no group that whoever asks does not have.
+ * the bundle's own rules and tunables, and no group that whoever asks does not have.
  * @param sees which groups those are
  */
 export async function explain(

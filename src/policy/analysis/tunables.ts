@@ -1,3 +1,5 @@
+import { memberOf } from '../../kernel/json-members.ts'
+
 type Scalar = string | number | boolean
 
 /** What a bundle's data holds for its rules, by the name under which they read it: `certlocker.config.…`. */
@@ -18,18 +20,10 @@ export function tunablesOf(before: object, after: object): Tunables {
 }
 
 function membersOf(data: object): ReadonlyMap<string, unknown> {
-  const config = ['certlocker', 'config'].reduce<unknown>(
-    (at, name) => (isMembers(at) && Object.hasOwn(at, name) ? at[name] : {}),
-    data,
-  )
-  return new Map(Object.entries(config ?? {}))
+  return new Map(Object.entries(memberOf(data, 'certlocker', 'config') ?? {}))
 }
 
 function scalarsIn(value: unknown): readonly Scalar[] {
   if (typeof value === 'object' && value !== null) return Object.values(value).flatMap(scalarsIn)
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? [value] : []
-}
-
-function isMembers(value: unknown): value is { readonly [name: string]: unknown } {
-  return typeof value === 'object' && value !== null
 }
