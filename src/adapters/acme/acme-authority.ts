@@ -20,6 +20,8 @@ import { NoAnswer } from './https-request.ts'
 const POLL_MS = 250
 const POLL_MS_MAX = 30_000
 const RENEWAL_INFO_MS = 6 * 3_600_000
+const LIST_PAGES_MAX = 100
+const LISTED_ORDERS_MAX = 100
 
 export interface AcmeAuthorityDeps {
   readonly name: string
@@ -109,16 +111,25 @@ export class AcmeAuthority implements CertificateAuthority {
 
   /** The order of a step whose end is unknown, where the server lists them (RFC 8555, section 7.1.2.1). */
   async #findOrder({ domains }: OpenOrder): Promise<string | undefined> {
-    const { client } = this.#deps
-    const { ordersUrl } = await client.account()
-    if (ordersUrl === undefined) return undefined
-    for (const url of textsAt((await client.post(ordersUrl)).json, 'orders').toReversed()) {
-      const { json } = await client.post(url)
+    for (const url of await this.#latestOrders()) {
+      const { json } = await this.#deps.client.post(url)
       const names = listAt(json, 'identifiers').map((each) => textAt(each, 'value') ?? '')
       const isOpen = ['pending', 'ready'].includes(textAt(json, 'status') ?? '')
       if (isOpen && names.sort().join() === domains.join()) return url
     }
     return undefined
+  }
+
+  /** The last of the account's list, latest first: servers add to its end. */
+  async #latestOrders(): Promise<readonly string[]> {
+    const listed: string[] = []
+    let url = (await this.#deps.client.account()).ordersUrl
+    for (let page = 0; url !== undefined && page < LIST_PAGES_MAX; page++) {
+      const { json, next } = await this.#deps.client.post(url)
+      listed.push(...textsAt(json, 'orders'))
+      url = next === undefined ? undefined : new URL(next, url).href
+    }
+    return listed.toReversed().slice(0, LISTED_ORDERS_MAX)
   }
 
   async #present(state: AcmeState): Promise<Advance> {

@@ -25,6 +25,8 @@ export interface AcmeSettings {
 export interface AcmeAnswer {
   readonly status: number
   readonly location: string | undefined
+  /** Where a list goes on (RFC 8555, section 7.1.2.1; RFC 8288). */
+  readonly next: string | undefined
   readonly retryAfterMs: number | null
   readonly json: unknown
   readonly text: string
@@ -191,10 +193,16 @@ function answered(answer: HttpAnswer): AcmeAnswer {
   return {
     status: answer.status,
     location,
+    next: nextIn(answer),
     retryAfterMs: retryAfterMs(answer),
     json: jsonOf(answer.text),
     text: answer.text,
   }
+}
+
+function nextIn({ headers }: HttpAnswer): string | undefined {
+  const { link = [] } = headers
+  return /<([^<>]+)>[^<>,]*;\s*rel="?next\b/i.exec([link].flat().join())?.[1]
 }
 
 function jsonOf(text: string): unknown {

@@ -70,6 +70,19 @@ describe('an order at an authority that misbehaves once', () => {
   })
 })
 
+test('an order whose answer is lost is found on the last page of the orders of its account', async () => {
+  const proxy = await acmeFaultProxy(pebble, () => undefined)
+  const { authority, close } = authorityOf(proxy, accountKey(), webhook.url)
+  for (let earlier = 0; earlier < 7; earlier++) await authority.advance(await anOrder())
+  const lost = await anOrder()
+  const [placed, found] = [await authority.advance(lost), await authority.advance({ ...lost, isResumed: true })]
+  close()
+  await proxy.stop()
+  expect(found).toEqual(placed)
+  expect(ordersAt(proxy)).toBe(8)
+  expect(proxy.paths.filter((path) => path.startsWith('/list-orderz/'))).toHaveLength(3)
+})
+
 describe('an order ends with what the authority says', () => {
   test('when it refuses the name', async () => {
     const { setbacks } = await throughProxy(['www.blocked.example'])
