@@ -138,6 +138,7 @@ async function openGateway(
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
+  const recordingsDir = config.recordings.dir
   const working = {
     knex,
     inTransaction,
@@ -149,7 +150,10 @@ async function openGateway(
     certificates,
     ...probing,
   }
-  const schedule = startSchedule([...gatewayJobs({ ...working, idleSeconds, inputDays }), ...core.everywhere], log)
+  const schedule = startSchedule(
+    [...gatewayJobs({ ...working, idleSeconds, inputDays, recordingsDir }), ...core.everywhere],
+    log,
+  )
   undo.push(() => schedule.stop())
   const { url } = await http.listen()
   undo.push(() => http.stop(STOP_GRACE_MS))

@@ -1,9 +1,9 @@
-import { join } from 'node:path'
 import type { ServerChannel } from 'ssh2'
 import type { Author } from '../domain/audit/author.ts'
 import { type Command, commandCharactersUnfit, parseCommand } from '../domain/ssh/command.ts'
 import { faultMessage, faultSignal } from '../domain/ssh/login.ts'
 import type { Redeemed } from '../domain/ssh/redeem-ssh-ticket.ts'
+import { recordingPath, type RecordingSeal } from '../domain/ssh/recording-file.ts'
 import { type ClosedConnection, sealRecording } from '../domain/ssh/seal-recording.ts'
 import { activate, type SshEndReason, type SshSession } from '../domain/ssh/ssh-session.ts'
 import { sshSessionEntry } from '../domain/ssh/ssh-session-events.ts'
@@ -18,7 +18,7 @@ import { type Admission, askPolicy, type AskPolicyDeps } from '../gateway/ssh/as
 import { boundedCommand } from './bounded-command.ts'
 import type { LiveSessions } from './live-sessions.ts'
 import { reachHost, type ReachHostDeps } from './reach-host.ts'
-import { Recorder, type SealedRecording } from './recorder.ts'
+import { Recorder } from './recorder.ts'
 import { relay, type RelayLimits } from './relay.ts'
 
 export interface ConnectionDeps extends AskPolicyDeps, ReachHostDeps {
@@ -126,7 +126,7 @@ async function openRecorder(
 ): Promise<Result<Recorder, Fault>> {
   try {
     const header = { title: session.id, command: command?.line ?? '', startedAtMs: deps.clock.now(), terminal }
-    return ok(await Recorder.open(join(deps.recordingsDir, `${id}.cast.gz`), header))
+    return ok(await Recorder.open(recordingPath(deps.recordingsDir, id), header))
   } catch (cause) {
     return err(fault('RECORDING_FAILED', { cause }))
   }
@@ -248,7 +248,7 @@ const faultOfReason: Partial<Record<SshEndReason, FaultCode>> = {
   policy: 'SSH_SESSION_CUT',
 }
 
-async function sealOf(recorder: Recorder, carried: Carried): Promise<Result<SealedRecording, Fault>> {
+async function sealOf(recorder: Recorder, carried: Carried): Promise<Result<RecordingSeal, Fault>> {
   try {
     const exit = carried.ok ? String(carried.value.exit.code ?? carried.value.exit.signal ?? '') : carried.error.code
     return ok(await recorder.seal(exit))

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { promisify } from 'node:util'
 import { constants, createGzip, type Gzip } from 'node:zlib'
+import type { RecordingSeal } from '../domain/ssh/recording-file.ts'
 
 /** How soon what was recorded is on its way to the disk, so that a killed bastion loses no more than this. */
 const FLUSH_MS = 1_000
@@ -18,12 +19,6 @@ export interface RecordingHeader {
 
 /** asciicast v3: output, input, resize, marker, exit. */
 type EventCode = 'o' | 'i' | 'r' | 'm' | 'x'
-
-export interface SealedRecording {
-  /** Of the file, lower-case hex. */
-  readonly sha256: string
-  readonly bytes: number
-}
 
 /**
  * Records one connection as asciicast v3 (https://docs.asciinema.org/manual/asciicast/v3/), compressed. Nothing may go on
@@ -85,7 +80,7 @@ export class Recorder {
   }
 
   /** Ends the recording. @returns what it is by now, on disk. @throws when it could not be written to its end */
-  async seal(exit: string): Promise<SealedRecording> {
+  async seal(exit: string): Promise<RecordingSeal> {
     clearInterval(this.#flusher)
     try {
       await this.#end(exit)

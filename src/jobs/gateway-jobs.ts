@@ -9,6 +9,7 @@ import { endIdleSessions } from '../domain/sessions/end-idle-sessions.ts'
 import type { SessionActivity } from '../domain/sessions/session-activity.ts'
 import { CallCountStore } from '../domain/tokens/call-count-store.ts'
 import { expireSshSessions } from '../domain/ssh/expire-ssh-sessions.ts'
+import { sealLeftRecordings } from '../domain/ssh/seal-left-recordings.ts'
 import { expireTokens } from '../domain/tokens/expire-tokens.ts'
 import type { Stores } from '../domain/stores.ts'
 import type { InTransaction } from '../domain/work.ts'
@@ -43,6 +44,7 @@ export interface GatewayJobDeps {
   readonly prober: Prober
   readonly certificateNames: CertificateNames
   readonly inputDays: number
+  readonly recordingsDir: string
   readonly certificates: { checkRenewals(): Promise<void>; renew(): Promise<void>; resume(): Promise<void> }
 }
 
@@ -56,6 +58,7 @@ export function gatewayJobs(deps: GatewayJobDeps): readonly Job[] {
     { name: 'expire-tokens', everyMs: EXPIRY_MS, run: done(() => expireTokens(deps)) },
     { name: 'expire-approvals', everyMs: EXPIRY_MS, run: done(() => expireApprovals(deps)) },
     { name: 'expire-ssh-sessions', everyMs: EXPIRY_MS, run: done(() => expireSshSessions(deps)) },
+    { name: 'seal-left-recordings', everyMs: EXPIRY_MS, run: done(() => sealLeftRecordings(deps)) },
     { name: 'end-idle-sessions', everyMs: EXPIRY_MS, run: done(() => endIdleSessions(deps, deps.idleSeconds)) },
     {
       name: 'prune-decisions',

@@ -3,18 +3,14 @@ import type { Fault } from '../../kernel/fault.ts'
 import { ok, type Result } from '../../kernel/result.ts'
 import { systemAuthor } from '../audit/author.ts'
 import type { InTransaction } from '../work.ts'
-import { overEntry } from './ssh-session-events.ts'
 
 /** Sessions that one transaction ends: the audit log's lock is never held for long. */
 const SESSIONS_PER_BATCH = 100
-/** A bastion that has not said by then what it recorded is gone. */
-const SEAL_MS_MAX = 30_000
 /** Used and late tickets are told apart from unknown ones for so long, in the log only. */
 const TICKET_KEPT_MS = 3_600_000
 
 /**
- * The job that ends sessions whose time is over, shells that were never opened, and the waiting for a bastion that died.
- * Replicas may run it at the same time.
+ * The job that ends sessions whose time is over, and shells that were never opened. Replicas may run it at the same time.
  * @returns how many sessions it ended
  */
 export async function expireSshSessions(deps: {
@@ -22,7 +18,7 @@ export async function expireSshSessions(deps: {
   readonly clock: Clock
 }): Promise<Result<number, Fault>> {
   const by = systemAuthor('expire-ssh-sessions')
-  const expired = await deps.inTransaction(async (work) => {
+  return deps.inTransaction(async (work) => {
     const now = new Date(deps.clock.now())
     await work.sshTickets.forgetBefore(new Date(now.getTime() - TICKET_KEPT_MS))
     const sessions = await work.sshSessions.findExpiredForUpdate(now, SESSIONS_PER_BATCH)
@@ -30,14 +26,4 @@ export async function expireSshSessions(deps: {
     if (sessions.length > 0) work.advanceAuthority()
     return ok(sessions.length)
   })
-  if (!expired.ok) return expired
-  const sealed = await deps.inTransaction(async (work) => {
-    const endedBefore = new Date(deps.clock.now() - SEAL_MS_MAX)
-    for (const session of await work.sshSessions.findUnsealedForUpdate(endedBefore, SESSIONS_PER_BATCH)) {
-      await work.sshSessions.abandonRecordings(session.id)
-      work.record(overEntry(by, session, await work.sshSessions.recordings(session.id)))
-    }
-    return ok(undefined)
-  })
-  return sealed.ok ? expired : sealed
 }

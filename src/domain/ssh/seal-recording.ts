@@ -1,6 +1,7 @@
 import { type Fault, fault } from '../../kernel/fault.ts'
 import { err, ok, type Result } from '../../kernel/result.ts'
 import type { Author } from '../audit/author.ts'
+import type { RecordingSeal } from './recording-file.ts'
 import type { SshEndReason, SshSession } from './ssh-session.ts'
 import { isOver } from './ssh-session.ts'
 import { overEntry } from './ssh-session-events.ts'
@@ -8,7 +9,7 @@ import type { FinishDeps } from './finish-ssh-session.ts'
 
 export interface ClosedConnection {
   readonly sshSessionId: string
-  readonly recording: { readonly id: string; readonly sha256: string; readonly bytes: number }
+  readonly recording: RecordingSeal & { readonly id: string }
   /** Why the whole session ends with this connection; undefined when it goes on. */
   readonly ends: SshEndReason | undefined
 }

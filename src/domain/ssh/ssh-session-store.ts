@@ -78,18 +78,16 @@ export class SshSessionStore {
     return this.#findAll(expired)
   }
 
-  /** Sessions that ended before and have a connection that nobody said the end of, locked until the transaction ends. */
-  async findUnsealedForUpdate(endedBefore: Date, limit: number): Promise<readonly SshSession[]> {
-    const unsealed = await this.#db('ssh_sessions')
+  /** Ids of sessions that ended before and have a connection that nobody said the end of. */
+  async findUnsealed(endedBefore: Date, limit: number): Promise<readonly string[]> {
+    const rows: { id: string }[] = await this.#db('ssh_sessions')
       .select('id')
       .where('ended_at', '<', endedBefore)
       .whereExists(
         this.#db('ssh_recordings').whereRaw('ssh_recordings.ssh_session_id = ssh_sessions.id').whereNull('sha256'),
       )
       .limit(limit)
-      .forUpdate()
-      .skipLocked()
-    return this.#findAll(unsealed)
+    return rows.map(({ id }) => id)
   }
 
   async list(filter: SshSessionFilter, page: Page): Promise<Result<Paged<SshSession>, Fault>> {
@@ -148,14 +146,6 @@ export class SshSessionStore {
 
   async sealRecording(id: string, { sha256, bytes }: { sha256: string; bytes: number }): Promise<void> {
     await this.#db('ssh_recordings').where({ id }).update({ sha256, bytes })
-  }
-
-  /** Notes that nobody will say what was recorded: the bastion that did it is gone. */
-  async abandonRecordings(sessionId: string): Promise<void> {
-    await this.#db('ssh_recordings')
-      .where({ ssh_session_id: sessionId })
-      .whereNull('sha256')
-      .update({ sha256: '', bytes: 0 })
   }
 
   /** What was recorded of a session, the earliest first. */

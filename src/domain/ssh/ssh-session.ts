@@ -51,7 +51,7 @@ export interface SshSession {
 export interface SshRecording {
   readonly id: string
   readonly startedAt: Date
-  /** Lower-case hex; null until the connection closed, `""` when the bastion that recorded it is gone. */
+  /** Lower-case hex; null until the connection closed, `""` when nothing was left of it. */
   readonly sha256: string | null
   readonly bytes: number | null
 }

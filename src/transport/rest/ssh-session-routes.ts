@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import type { Host } from '../../domain/hosts/host.ts'
+import { recordingPath } from '../../domain/ssh/recording-file.ts'
 import { finishSshSession } from '../../domain/ssh/finish-ssh-session.ts'
 import {
   type RequestSshSession,
@@ -143,7 +143,7 @@ export const sshSessionRoutes: readonly Route[] = [
     errors: ['RECORDING_MISSING'],
     find: (deps, { id }) => findSshSession(deps, id),
     handle: (deps, by, _request, session) =>
-      viewRecording(deps, by, session, (recording) => join(deps.recordingsDir, `${recording}.cast.gz`)),
+      viewRecording(deps, by, session, (recording) => recordingPath(deps.recordingsDir, recording)),
   }),
 ]
 
