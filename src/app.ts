@@ -138,7 +138,6 @@ async function openGateway(
     pingDatabase: () => knex.raw('SELECT 1'),
   })
   const [{ idleSeconds }, { inputDays }, { checkpointer }] = [config.sessions, config.policy, audit]
-  const recordingsDir = config.recordings.dir
   const working = {
     knex,
     inTransaction,
@@ -148,12 +147,10 @@ async function openGateway(
     callRate,
     stores,
     certificates,
+    recordingsDir: config.recordings.dir,
     ...probing,
   }
-  const schedule = startSchedule(
-    [...gatewayJobs({ ...working, idleSeconds, inputDays, recordingsDir }), ...core.everywhere],
-    log,
-  )
+  const schedule = startSchedule([...gatewayJobs({ ...working, idleSeconds, inputDays }), ...core.everywhere], log)
   undo.push(() => schedule.stop())
   const { url } = await http.listen()
   undo.push(() => http.stop(STOP_GRACE_MS))

@@ -6,6 +6,7 @@ import type { AuditEvent } from '../../src/domain/audit/event.ts'
 import { PostgresAuditLog } from '../../src/domain/audit/postgres-audit-log.ts'
 import { createGroup } from '../../src/domain/groups/create-group.ts'
 import type { GroupReach } from '../../src/domain/groups/group-reach.ts'
+import { createHost } from '../../src/domain/hosts/create-host.ts'
 import { createPerson } from '../../src/domain/people/create-person.ts'
 import { bindStores, type Stores } from '../../src/domain/stores.ts'
 import { createToken } from '../../src/domain/tokens/create-token.ts'
@@ -93,6 +94,21 @@ export async function aGroup(
   environment: 'production' | 'staging' = 'production',
 ) {
   return valueOf(await createGroup(deps, author(), { name, environment }))
+}
+
+/** A host in that group, whose account `deploy` runs commands. */
+export async function aHost({ deps }: TestRegistry, name: string, group: string) {
+  return valueOf(
+    await createHost(deps, author(), {
+      name,
+      address: '192.0.2.7',
+      groups: [group],
+      principals: ['deploy'],
+      modes: ['exec'],
+      hostKeys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPDaVQjpGAR7Su+AT+VhNtMmYofRAyjk6nGY8IpQcWH+'],
+      credential: { kind: 'certificate' },
+    }),
+  )
 }
 
 /** An operator in those groups, unless it is said otherwise. */

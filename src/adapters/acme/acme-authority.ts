@@ -22,6 +22,8 @@ const POLL_MS_MAX = 30_000
 const RENEWAL_INFO_MS = 6 * 3_600_000
 const LIST_PAGES_MAX = 100
 const LISTED_ORDERS_MAX = 100
+/** With the request under way it stays below the time for which a step holds its order. */
+const SEARCH_MS = 10_000
 
 export interface AcmeAuthorityDeps {
   readonly name: string
@@ -109,10 +111,14 @@ export class AcmeAuthority implements CertificateAuthority {
     return placed.location
   }
 
-  /** The order of a step whose end is unknown, where the server lists them (RFC 8555, section 7.1.2.1). */
+  /**
+   * The order of a step whose end is unknown, where the server lists them (RFC 8555, section 7.1.2.1).
+   * @throws NoAnswer when it could not be looked for in time: it may exist
+   */
   async #findOrder({ domains }: OpenOrder): Promise<string | undefined> {
-    for (const url of await this.#latestOrders()) {
-      const { json } = await this.#deps.client.post(url)
+    const until = performance.now() + SEARCH_MS
+    for (const url of await this.#latestOrders(until)) {
+      const { json } = await this.#postBefore(until, url)
       const names = listAt(json, 'identifiers').map((each) => textAt(each, 'value') ?? '')
       const isOpen = ['pending', 'ready'].includes(textAt(json, 'status') ?? '')
       if (isOpen && names.sort().join() === domains.join()) return url
@@ -121,15 +127,20 @@ export class AcmeAuthority implements CertificateAuthority {
   }
 
   /** The last of the account's list, latest first: servers add to its end. */
-  async #latestOrders(): Promise<readonly string[]> {
+  async #latestOrders(until: number): Promise<readonly string[]> {
     const listed: string[] = []
     let url = (await this.#deps.client.account()).ordersUrl
     for (let page = 0; url !== undefined && page < LIST_PAGES_MAX; page++) {
-      const { json, next } = await this.#deps.client.post(url)
+      const { json, next } = await this.#postBefore(until, url)
       listed.push(...textsAt(json, 'orders'))
-      url = next === undefined ? undefined : new URL(next, url).href
+      url = next !== undefined && URL.canParse(next, url) ? new URL(next, url).href : undefined
     }
     return listed.toReversed().slice(0, LISTED_ORDERS_MAX)
+  }
+
+  #postBefore(until: number, url: string): Promise<AcmeAnswer> {
+    if (performance.now() > until) throw new NoAnswer('it takes too long to list the orders of its account')
+    return this.#deps.client.post(url)
   }
 
   async #present(state: AcmeState): Promise<Advance> {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 /** What a recording was when its connection closed. */
 export interface RecordingSeal {
-  /** Of the file, lower-case hex. */
+  /** Of the file, lower-case hex; `""` where there is none. */
   readonly sha256: string
   readonly bytes: number
 }
@@ -13,8 +13,8 @@ export function recordingPath(directory: string, id: string): string {
   return join(directory, `${id}.cast.gz`)
 }
 
-/** @returns the seal of the file as it lies there; undefined when it cannot be read */
-export async function sealOfFile(path: string): Promise<RecordingSeal | undefined> {
+/** @returns the seal of the file as it lies there, of no bytes where there is none. @throws when it cannot be read */
+export async function sealOfFile(path: string): Promise<RecordingSeal> {
   const hash = createHash('sha256')
   let bytes = 0
   try {
@@ -22,8 +22,9 @@ export async function sealOfFile(path: string): Promise<RecordingSeal | undefine
       hash.update(chunk)
       bytes += chunk.length
     }
-  } catch {
-    return undefined
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { sha256: '', bytes: 0 }
+    throw error
   }
   return { sha256: hash.digest('hex'), bytes }
 }

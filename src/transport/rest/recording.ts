@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
 import type { Author } from '../../domain/audit/author.ts'
+import { recordingPath } from '../../domain/ssh/recording-file.ts'
 import { sshSessionEntry } from '../../domain/ssh/ssh-session-events.ts'
 import type { SshRecording, SshSession } from '../../domain/ssh/ssh-session.ts'
 import { type Fault, fault } from '../../kernel/fault.ts'
@@ -15,13 +16,12 @@ import { Download } from './route.ts'
  * @returns RECORDING_MISSING when nothing was recorded, or the files are not where this gateway looks for them
  */
 export async function viewRecording(
-  { stores, inTransaction }: Pick<RestDeps, 'stores' | 'inTransaction'>,
+  { stores, inTransaction, recordingsDir }: Pick<RestDeps, 'stores' | 'inTransaction' | 'recordingsDir'>,
   by: Author,
   session: SshSession,
-  pathOf: (recordingId: string) => string,
 ): Promise<Result<Download, Fault>> {
   const recordings = await stores.sshSessions.recordings(session.id)
-  const files = recordings.map(({ id }) => pathOf(id))
+  const files = recordings.map(({ id }) => recordingPath(recordingsDir, id))
   const isHere = await Promise.all(
     files.map((file) =>
       access(file, constants.R_OK).then(

@@ -1,5 +1,4 @@
 import type { Host } from '../../domain/hosts/host.ts'
-import { recordingPath } from '../../domain/ssh/recording-file.ts'
 import { finishSshSession } from '../../domain/ssh/finish-ssh-session.ts'
 import {
   type RequestSshSession,
@@ -142,8 +141,7 @@ export const sshSessionRoutes: readonly Route[] = [
     },
     errors: ['RECORDING_MISSING'],
     find: (deps, { id }) => findSshSession(deps, id),
-    handle: (deps, by, _request, session) =>
-      viewRecording(deps, by, session, (recording) => recordingPath(deps.recordingsDir, recording)),
+    handle: (deps, by, _request, session) => viewRecording(deps, by, session),
   }),
 ]
 

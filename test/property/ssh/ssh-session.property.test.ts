@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createHost } from '../../../src/domain/hosts/create-host.ts'
 import type { Host } from '../../../src/domain/hosts/host.ts'
 import { expireSshSessions } from '../../../src/domain/ssh/expire-ssh-sessions.ts'
 import { finishSshSession } from '../../../src/domain/ssh/finish-ssh-session.ts'
@@ -17,7 +16,7 @@ import {
   sshEndReasons,
 } from '../../../src/domain/ssh/ssh-session.ts'
 import type { Secret } from '../../../src/kernel/secret.ts'
-import { aGroup, author, type TestRegistry, testRegistry, valueOf } from '../../support/registry.ts'
+import { aGroup, aHost, author, type TestRegistry, testRegistry, valueOf } from '../../support/registry.ts'
 
 const reasons = Object.values(sshEndReasons).flat()
 const TTL_SECONDS = 100
@@ -64,17 +63,7 @@ describe('whatever is done with its tickets', () => {
   beforeAll(async () => {
     registry = await testRegistry()
     await aGroup(registry, 'edge')
-    host = valueOf(
-      await createHost(registry.deps, author(), {
-        name: 'edge-1',
-        address: '192.0.2.7',
-        groups: ['edge'],
-        principals: ['deploy'],
-        modes: ['exec'],
-        hostKeys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPDaVQjpGAR7Su+AT+VhNtMmYofRAyjk6nGY8IpQcWH+'],
-        credential: { kind: 'certificate' },
-      }),
-    )
+    host = await aHost(registry, 'edge-1', 'edge')
   })
   afterAll(() => registry.close())
 

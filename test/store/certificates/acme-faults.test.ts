@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { AcmeAuthority } from '../../../src/adapters/acme/acme-authority.ts'
 import { AcmeClient } from '../../../src/adapters/acme/acme-client.ts'
 import { webhookDns01 } from '../../../src/adapters/acme/dns01.ts'
@@ -81,6 +81,24 @@ test('an order whose answer is lost is found on the last page of the orders of i
   expect(found).toEqual(placed)
   expect(ordersAt(proxy)).toBe(8)
   expect(proxy.paths.filter((path) => path.startsWith('/list-orderz/'))).toHaveLength(3)
+})
+
+test('an order that cannot be looked for in time is neither found nor placed again', async () => {
+  const start = performance.now()
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(start)
+  const proxy = await acmeFaultProxy(pebble, (_, path) => {
+    if (path.startsWith('/list-orderz/')) clock.mockReturnValue(start + 10_001)
+    return undefined
+  })
+  const { authority, close } = authorityOf(proxy, accountKey(), webhook.url)
+  const lost = await anOrder()
+  await authority.advance(lost)
+  const answer = await authority.advance({ ...lost, isResumed: true })
+  clock.mockRestore()
+  close()
+  await proxy.stop()
+  expect(answer).toMatchObject({ ok: false, error: { fault: { code: 'ISSUER_UNAVAILABLE' } } })
+  expect(ordersAt(proxy)).toBe(1)
 })
 
 describe('an order ends with what the authority says', () => {
